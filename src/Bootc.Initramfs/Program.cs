@@ -1,0 +1,6 @@
+namespace Bootc.Initramfs;
+
+internal static class Program
+{
+    private static int Main() => 0;
+}

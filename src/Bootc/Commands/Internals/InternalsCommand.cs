@@ -1,0 +1,21 @@
+using System.CommandLine;
+
+namespace Bootc.Commands.Internals;
+
+/// <summary><c>bootc internals</c>: hidden commands for scripts and tests; their spelling is kept stable.</summary>
+internal static class InternalsCommand
+{
+    public static Command Create() => new("internals", "Commands for scripts and tests")
+    {
+        Hidden = true,
+        Subcommands =
+        {
+            new Command("composefs", "Read, write and check composefs images and repositories")
+            {
+            },
+            new Command("oci", "Read container images")
+            {
+            },
+        },
+    };
+}

@@ -1,0 +1,52 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Bootc.Host;
+
+namespace Bootc;
+
+/// <summary>How a failure reaches the user: one line on stderr, what was tried first, then why it failed.</summary>
+internal static class ErrorReport
+{
+    /// <summary>Writes <c>error: </c> and the whole chain of causes, outermost first, joined by <c>: </c>.</summary>
+    public static void Write(TextWriter error, Exception failure)
+    {
+        if (!Failure.IsExpected(failure))
+        {
+            error.WriteLine($"error: internal error, please report it: {failure}");
+            return;
+        }
+
+        List<string> chain = [];
+        for (Exception? e = failure; e is not null; e = e.InnerException)
+        {
+            string message = e.Message.Trim().TrimEnd('.');
+            // Many library exceptions repeat their cause in their own message.
+            if (chain.Count == 0 || !chain[^1].Contains(message, StringComparison.Ordinal))
+            {
+                chain.Add(message);
+            }
+        }
+
+        error.WriteLine($"error: {string.Join(": ", chain).ReplaceLineEndings(" ")}");
+    }
+
+    /// <summary>Writes what is wrong with the command line and where its help is.</summary>
+    public static void WriteUsage(TextWriter error, ParseResult parse)
+    {
+        foreach (string message in parse.Errors.Select(e => e.Message).Distinct())
+        {
+            error.WriteLine($"error: {message}");
+        }
+
+        List<string> path = [];
+        for (SymbolResult? result = parse.CommandResult; result is not null; result = result.Parent)
+        {
+            if (result is CommandResult { Command: var command })
+            {
+                path.Insert(0, command is RootCommand ? "bootc" : command.Name);
+            }
+        }
+
+        error.WriteLine($"See '{string.Join(' ', path)} --help'.");
+    }
+}

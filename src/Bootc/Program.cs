@@ -1,0 +1,64 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Bootc.Commands;
+
+namespace Bootc;
+
+/// <summary>The composition root: builds the command tree, runs it, and turns what happened into an exit code.</summary>
+internal static class Program
+{
+    private const int Success = 0;
+    private const int Failed = 1;
+    private const int Usage = 2;
+    private const int Interrupted = 130;
+
+    public static async Task<int> Main(string[] args)
+    {
+        using CancellationTokenSource interrupt = new();
+        using PosixSignalRegistration sigint = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
+        using PosixSignalRegistration sigterm = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel);
+
+        return await RunAsync(args, Console.Out, Console.Error, interrupt.Token);
+
+        void Cancel(PosixSignalContext signal)
+        {
+            // The operation stops at its next safe point and undoes what it began; dying here would leak mounts.
+            signal.Cancel = true;
+            interrupt.Cancel();
+        }
+    }
+
+    /// <summary>Runs one command line: 0 success, 1 refused or failed, 2 usage, 130 interrupted.</summary>
+    public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error, CancellationToken cancellationToken)
+    {
+        ParseResult parse = CommandTree.Create().Parse(args);
+        if (parse.Errors.Count > 0)
+        {
+            ErrorReport.WriteUsage(error, parse);
+            return Usage;
+        }
+
+        InvocationConfiguration configuration = new()
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+            Output = output,
+            Error = error,
+        };
+        try
+        {
+            int result = await parse.InvokeAsync(configuration, cancellationToken);
+            return cancellationToken.IsCancellationRequested && result != Success ? Interrupted : result;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            error.WriteLine("error: interrupted");
+            return Interrupted;
+        }
+        catch (Exception failure)
+        {
+            ErrorReport.Write(error, failure);
+            return cancellationToken.IsCancellationRequested ? Interrupted : Failed;
+        }
+    }
+}
