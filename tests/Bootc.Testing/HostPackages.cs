@@ -1,0 +1,55 @@
+using CliWrap;
+
+namespace Bootc.Testing;
+
+/// <summary>The Debian packages that the lab needs on this machine beside git and the .NET SDK.</summary>
+public static class HostPackages
+{
+    /// <summary>A package and a file that is there when it is installed.</summary>
+    private static readonly (string Package, string File)[] Wanted =
+    [
+        ("mmdebstrap", "/usr/bin/mmdebstrap"),
+        ("podman", "/usr/bin/podman"),
+        ("runc", "/usr/sbin/runc"),
+        ("netavark", "/usr/lib/podman/netavark"),
+        ("iptables", "/usr/sbin/iptables"),
+        ("mtools", "/usr/bin/mcopy"),
+        ("dosfstools", "/usr/sbin/mkfs.vfat"),
+        ("e2fsprogs", "/usr/sbin/mkfs.ext4"),
+        ("fdisk", "/usr/sbin/sfdisk"),
+        ("strace", "/usr/bin/strace"),
+        // NativeAOT links with these.
+        ("gcc", "/usr/bin/gcc"),
+        ("binutils", "/usr/bin/objcopy"),
+        ("libc6-dev", "/usr/include/stdlib.h"),
+        ("zlib1g-dev", "/usr/include/zlib.h"),
+    ];
+
+    /// <summary>Installs what is missing, with one call of apt-get; does nothing where all is there.</summary>
+    public static async Task EnsureAsync(CancellationToken cancellationToken = default)
+    {
+        string[] missing = [.. Wanted.Where(w => !File.Exists(w.File)).Select(w => w.Package)];
+        if (missing.Length == 0)
+        {
+            return;
+        }
+
+        if (!Environment.IsPrivilegedProcess)
+        {
+            throw new InvalidOperationException($"these packages are missing, and only root can install them: {string.Join(' ', missing)}");
+        }
+
+        await LabLog.StepAsync($"Installing {string.Join(' ', missing)}", async () =>
+        {
+            await AptAsync(["update", "-q"], cancellationToken);
+            await AptAsync(["install", "-y", "-q", "--no-install-recommends", .. missing], cancellationToken);
+        });
+    }
+
+    private static Task<string> AptAsync(string[] arguments, CancellationToken cancellationToken) =>
+        LabProgram.RunAsync(
+            Cli.Wrap("apt-get")
+                .WithArguments(["-o", "DPkg::Lock::Timeout=600", .. arguments])
+                .WithEnvironmentVariables(e => e.Set("DEBIAN_FRONTEND", "noninteractive")),
+            cancellationToken);
+}

@@ -1,0 +1,19 @@
+namespace Bootc.Testing;
+
+/// <summary>The parts of the lab, each made when it is first asked for and kept in the cache of the machine.</summary>
+public static class Lab
+{
+    /// <summary>Debian sid with the C composefs tools (<c>mkcomposefs</c>), erofs-utils and fsverity: the judges of our formats.</summary>
+    public static Task<DebianTree> SidTree => Sid.Value;
+
+    /// <summary>Debian trixie with QEMU 10 and OVMF; the QEMU of bookworm is slower, and its guests crash now and then.</summary>
+    public static Task<DebianTree> ToolsTree => Tools.Value;
+
+    private static readonly Lazy<Task<DebianTree>> Sid = new(() => new DebianRecipe(
+        "sid", "sid", ["composefs", "erofs-utils", "fsverity"],
+        // The clock of a test machine may be ahead of the last Release file of sid.
+        "--aptopt=Acquire::Check-Valid-Until \"false\"").EnsureAsync());
+
+    private static readonly Lazy<Task<DebianTree>> Tools = new(() => new DebianRecipe(
+        "tools", "trixie", ["qemu-system-x86", "qemu-utils", "ovmf"]).EnsureAsync());
+}
