@@ -1,0 +1,114 @@
+using System.Globalization;
+using Bootc.Linux.Interop;
+using static Bootc.Linux.Interop.Constants;
+
+namespace Bootc.Linux.Block;
+
+/// <summary>A partition as the kernel knows it. Start and size in bytes.</summary>
+public sealed record PartitionNode(int Number, string Path, long Start, long Size);
+
+/// <summary>A whole disk that is open for writing.</summary>
+public sealed unsafe class BlockDevice : IDisposable
+{
+    private const int RereadAttempts = 20;
+
+    private readonly Fd _fd;
+
+    private BlockDevice(Fd fd) => _fd = fd;
+
+    public string Path => _fd.Path;
+
+    /// <summary>Size in bytes.</summary>
+    public long Size
+    {
+        get
+        {
+            ulong size;
+            Syscall.Check(Libc.IoCtl(_fd, BLKGETSIZE64, &size), "read the size of", Path);
+            return checked((long)size);
+        }
+    }
+
+    /// <summary>Logical sector size in bytes.</summary>
+    public int SectorSize
+    {
+        get
+        {
+            int size;
+            Syscall.Check(Libc.IoCtl(_fd, BLKSSZGET, &size), "read the sector size of", Path);
+            return size;
+        }
+    }
+
+    public static BlockDevice Open(string path) => new(Fd.OpenReadWrite(path));
+
+    /// <summary>Opens a device that must be in nobody's use: mounted, part of an array or otherwise claimed gives EBUSY.</summary>
+    public static BlockDevice OpenExclusive(string path) => new(Fd.OpenExclusive(path));
+
+    /// <summary>The partitions that the kernel has of a disk, by number; from /sys.</summary>
+    public static IReadOnlyList<PartitionNode> Partitions(string path)
+    {
+        using Fd node = Fd.OpenRead(path);
+        FileStatus status = node.Status();
+        using Dir? sys = Dir.TryOpen($"/sys/dev/block/{status.RdevMajor}:{status.RdevMinor}");
+        List<PartitionNode> partitions = [];
+        foreach (DirEntry entry in sys?.Entries() ?? [])
+        {
+            using Dir? child = entry.Kind == FileKind.Directory ? sys!.TryOpenDir(entry.Name) : null;
+            if (child?.TryReadText("partition") is { } number)
+            {
+                partitions.Add(new(
+                    int.Parse(number.Trim(), CultureInfo.InvariantCulture),
+                    $"/dev/{entry.Text}",
+                    long.Parse(child.ReadText("start").Trim(), CultureInfo.InvariantCulture) * 512,
+                    long.Parse(child.ReadText("size").Trim(), CultureInfo.InvariantCulture) * 512));
+            }
+        }
+
+        return [.. partitions.OrderBy(p => p.Number)];
+    }
+
+    /// <summary>Lets the kernel read the partition table again; waits while udev holds a partition. A kernel without the parser finds none.</summary>
+    public void RereadPartitions()
+    {
+        for (int attempt = 0; ; attempt++)
+        {
+            if (Libc.IoCtl(_fd, BLKRRPART, (nint)0) == 0)
+            {
+                return;
+            }
+
+            Errno errno = Syscall.LastErrno;
+            if (errno == Errno.EINVAL)
+            {
+                return;
+            }
+
+            if (errno != Errno.EBUSY || attempt == RereadAttempts)
+            {
+                throw new SyscallException("re-read the partition table of", Path, errno);
+            }
+
+            Thread.Sleep(100);
+        }
+    }
+
+    /// <summary>Tells the kernel of a partition that it did not find itself (BLKPG). Start and size in bytes.</summary>
+    public void AddPartition(int number, long start, long size) =>
+        Syscall.Check(ChangePartition(BLKPG_ADD_PARTITION, number, start, size), "add a partition to", Path);
+
+    /// <summary>Makes the kernel forget a partition; nothing on the disk changes.</summary>
+    public void RemovePartition(int number) =>
+        Syscall.Check(ChangePartition(BLKPG_DEL_PARTITION, number, 0, 0), "remove a partition of", Path);
+
+    public void Sync() => _fd.Sync();
+
+    public void Dispose() => _fd.Dispose();
+
+    private int ChangePartition(int operation, int number, long start, long size)
+    {
+        BlkpgPartition partition = new() { Number = number, Start = start, Length = size };
+        BlkpgArgument argument = new() { Operation = operation, DataLength = sizeof(BlkpgPartition), Data = &partition };
+        return Libc.IoCtl(_fd, BLKPG, &argument);
+    }
+}

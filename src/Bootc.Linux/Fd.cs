@@ -1,0 +1,179 @@
+using System.Runtime.InteropServices;
+using Bootc.Linux.Interop;
+using Microsoft.Win32.SafeHandles;
+using static Bootc.Linux.Interop.Constants;
+
+namespace Bootc.Linux;
+
+/// <summary>An open file descriptor. Errors are <see cref="SyscallException"/>; <see cref="Path"/> is only for their messages.</summary>
+public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
+{
+    internal static readonly Fd WorkingDirectory = new(AT_FDCWD, ".", owns: false);
+
+    internal Fd(int fd, string path, bool owns = true)
+        : base(owns)
+    {
+        SetHandle(fd);
+        Path = path;
+    }
+
+    /// <summary>Where it was opened, for messages.</summary>
+    public string Path { get; }
+
+    /// <summary>The path by which any process of this user can open the same file again, also one that has no name.</summary>
+    public string ProcPath => $"/proc/self/fd/{handle}";
+
+    /// <summary>Opens a file by path, for reading only.</summary>
+    public static Fd OpenRead(string path) => Open(path, O_RDONLY);
+
+    /// <summary>As <see cref="OpenRead"/>; null where there is none.</summary>
+    public static Fd? TryOpenRead(string path)
+    {
+        int fd = OpenRaw(path, O_RDONLY);
+        return fd >= 0 ? new Fd(fd, path) : Syscall.AbsentOrThrow<Fd>("open", path);
+    }
+
+    /// <summary>Opens an existing file or device for reading and writing.</summary>
+    public static Fd OpenReadWrite(string path) => Open(path, O_RDWR);
+
+    /// <summary>Opens a block device that nothing else may hold (mounted or claimed gives EBUSY).</summary>
+    public static Fd OpenExclusive(string path) => Open(path, O_RDWR | O_EXCL);
+
+    /// <summary>A second, read-only descriptor of the same file; the way to lose write access to an unnamed file.</summary>
+    public Fd ReopenRead() => new(Syscall.Check(OpenRaw(ProcPath, O_RDONLY), "reopen", Path), Path);
+
+    /// <summary>Fills the buffer from the current offset; fewer bytes only at the end of the file.</summary>
+    public int Read(Span<byte> buffer)
+    {
+        int done = 0;
+        fixed (byte* start = buffer)
+        {
+            while (done < buffer.Length)
+            {
+                nint n = Libc.Read(this, start + done, (nuint)(buffer.Length - done));
+                if (n == 0)
+                {
+                    break;
+                }
+
+                if (n < 0)
+                {
+                    Syscall.ThrowUnlessInterrupted("read", Path);
+                    continue;
+                }
+
+                done += (int)n;
+            }
+        }
+
+        return done;
+    }
+
+    /// <summary>Fills the buffer from the given offset; fewer bytes only at the end of the file.</summary>
+    public int ReadAt(Span<byte> buffer, long offset)
+    {
+        int done = 0;
+        fixed (byte* start = buffer)
+        {
+            while (done < buffer.Length)
+            {
+                nint n = Libc.PRead(this, start + done, (nuint)(buffer.Length - done), offset + done);
+                if (n == 0)
+                {
+                    break;
+                }
+
+                if (n < 0)
+                {
+                    Syscall.ThrowUnlessInterrupted("read", Path);
+                    continue;
+                }
+
+                done += (int)n;
+            }
+        }
+
+        return done;
+    }
+
+    /// <summary>Writes all bytes at the current offset.</summary>
+    public void Write(ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* start = bytes)
+        {
+            for (int done = 0; done < bytes.Length;)
+            {
+                nint n = Libc.Write(this, start + done, (nuint)(bytes.Length - done));
+                if (n < 0)
+                {
+                    Syscall.ThrowUnlessInterrupted("write", Path);
+                    continue;
+                }
+
+                done += (int)n;
+            }
+        }
+    }
+
+    /// <summary>Moves the offset to the start.</summary>
+    public void Rewind() => Syscall.Check(Libc.Seek(this, 0, 0), "seek", Path);
+
+    public void SetLength(long length) => Syscall.Check(Libc.Truncate(this, length), "truncate", Path);
+
+    /// <summary>Makes this file's content durable.</summary>
+    public void Sync() => Syscall.Check(Libc.FSync(this), "fsync", Path);
+
+    /// <summary>Makes the whole file system that holds this file durable.</summary>
+    public void SyncFilesystem() => Syscall.Check(Libc.SyncFs(this), "syncfs", Path);
+
+    public FileStatus Status()
+    {
+        StatX status;
+        byte empty = 0;
+        Syscall.Check(Libc.StatX(this, &empty, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &status), "stat", Path);
+        return new(status);
+    }
+
+    /// <summary>Makes this empty file share the blocks of another; false where the file systems cannot.</summary>
+    public bool TryReflinkFrom(Fd source)
+    {
+        bool added = false;
+        source.DangerousAddRef(ref added);
+        try
+        {
+            if (Libc.IoCtl(this, FICLONE, (nint)source.DangerousGetHandle()) == 0)
+            {
+                return true;
+            }
+
+            Errno errno = Syscall.LastErrno;
+            return errno is Errno.EOPNOTSUPP or Errno.EXDEV or Errno.EINVAL or Errno.ENOTTY or Errno.ENOSYS or Errno.EISDIR
+                ? false
+                : throw new SyscallException("reflink", Path, errno);
+        }
+        finally
+        {
+            source.DangerousRelease();
+        }
+    }
+
+    /// <summary>A stream that owns this descriptor; the Fd itself is closed for use.</summary>
+    public FileStream IntoStream(FileAccess access, int bufferSize = 0)
+    {
+        SafeFileHandle file = new(handle, ownsHandle: true);
+        SetHandleAsInvalid();
+        return new(file, access, bufferSize);
+    }
+
+    protected override bool ReleaseHandle() => Libc.Close((int)handle) == 0;
+
+    private static Fd Open(string path, int flags) => new(Syscall.Check(OpenRaw(path, flags), "open", path), path);
+
+    private static int OpenRaw(PathName path, int flags)
+    {
+        fixed (byte* p = path.Terminated)
+        {
+            return Libc.OpenAt(WorkingDirectory, p, flags | O_CLOEXEC, 0);
+        }
+    }
+}
