@@ -1,0 +1,44 @@
+namespace Bootc.Oci;
+
+/// <summary>How large the parts of an image may be. Nothing that arrives from outside is trusted in its size.</summary>
+public static class Limits
+{
+    /// <summary>A manifest, an index or a config in bytes; registries refuse manifests above 4 MiB.</summary>
+    public const int Document = 4 << 20;
+
+    /// <summary>How deep JSON may nest.</summary>
+    public const int JsonDepth = 32;
+
+    /// <summary>Layers of one image; overlayfs takes 500.</summary>
+    public const int Layers = 500;
+
+    /// <summary>Manifests named by one index.</summary>
+    public const int IndexEntries = 1024;
+
+    /// <summary>An uncompressed layer in bytes, so that a small blob cannot unfold without end.</summary>
+    public const long LayerSize = 256L << 30;
+
+    /// <summary>The window a zstd frame may ask for in bytes; the format allows far more memory than any layer needs.</summary>
+    public const int ZstdWindow = 128 << 20;
+
+    /// <summary>A path within a layer in bytes (PATH_MAX).</summary>
+    public const int Path = 4096;
+
+    /// <summary>One component of a path in bytes (NAME_MAX).</summary>
+    public const int FileName = 255;
+
+    /// <summary>The body of one PAX or GNU extension header in bytes.</summary>
+    public const int ExtensionHeader = 1 << 20;
+
+    /// <summary>All headers of one tar entry together, in bytes.</summary>
+    public const int EntryHeaders = 4 << 20;
+
+    /// <summary>Extended attributes of one tar entry.</summary>
+    public const int Xattrs = 256;
+
+    /// <summary>The name of an extended attribute in bytes (XATTR_NAME_MAX).</summary>
+    public const int XattrName = 255;
+
+    /// <summary>The value of an extended attribute in bytes (XATTR_SIZE_MAX).</summary>
+    public const int XattrValue = 64 << 10;
+}
