@@ -9,6 +9,9 @@ public static class Lab
     /// <summary>Debian trixie with QEMU 10 and OVMF; the QEMU of bookworm is slower, and its guests crash now and then.</summary>
     public static Task<DebianTree> ToolsTree => Tools.Value;
 
+    /// <summary>Debian trixie with the packages of <c>images/debian</c>, what its image is built from.</summary>
+    public static Task<DebianTree> DebianBase => Base.Value;
+
     private static readonly Lazy<Task<DebianTree>> Sid = new(() => new DebianRecipe(
         "sid", "sid", ["composefs", "erofs-utils", "fsverity"],
         // The clock of a test machine may be ahead of the last Release file of sid.
@@ -16,4 +19,7 @@ public static class Lab
 
     private static readonly Lazy<Task<DebianTree>> Tools = new(() => new DebianRecipe(
         "tools", "trixie", ["qemu-system-x86", "qemu-utils", "ovmf"]).EnsureAsync());
+
+    private static readonly Lazy<Task<DebianTree>> Base = new(() => new DebianRecipe(
+        "debian-base", "trixie", [.. File.ReadAllLines(Checkout.PathOf("images", "debian", "packages.txt"))]).EnsureAsync());
 }

@@ -20,7 +20,7 @@ internal static class Program
         command.SetAction(async (_, cancellationToken) =>
         {
             await HostPackages.EnsureAsync(cancellationToken);
-            await Task.WhenAll(Lab.SidTree, Lab.ToolsTree);
+            await Task.WhenAll(Lab.SidTree, Lab.ToolsTree, Podman.Instance);
             return 0;
         });
         return command;

@@ -1,0 +1,62 @@
+using System.Security.Cryptography;
+
+namespace Bootc.Testing;
+
+/// <summary>The container images of the lab. No registry is asked: the bases come from mmdebstrap.</summary>
+public static class LabImages
+{
+    private const string Prefix = "localhost/bootc-lab";
+
+    private static readonly Lazy<Task<string>> DebianImage = new(BuildDebianAsync);
+
+    /// <summary><c>images/debian</c> with the published product inside: installs itself, boots, has a login prompt.</summary>
+    public static Task<string> Debian => DebianImage.Value;
+
+    /// <summary>Builds an image from the text of a Containerfile.</summary>
+    /// <param name="name">The last part of the image's name.</param>
+    /// <param name="containerfile">The text.</param>
+    /// <returns>The name, with the key of what it was made of as its tag.</returns>
+    public static async Task<string> BuildAsync(string name, string containerfile)
+    {
+        Podman podman = await Podman.Instance;
+        string image = $"{Prefix}/{name}:{LabCache.KeyOf(containerfile)}";
+        return await podman.EnsureImageAsync(image, async () =>
+        {
+            DirectoryInfo context = Directory.CreateTempSubdirectory("bootc-lab");
+            try
+            {
+                await File.WriteAllTextAsync(Path.Join(context.FullName, "Containerfile"), containerfile);
+                await podman.RunAsync(["build", "--tag", image, context.FullName]);
+            }
+            finally
+            {
+                context.Delete(recursive: true);
+            }
+        });
+    }
+
+    /// <summary>Plain Debian with the packages of <c>images/debian</c>.</summary>
+    internal static async Task<string> EnsureBaseAsync(Podman podman)
+    {
+        DebianTree tree = await Lab.DebianBase;
+        string image = $"{Prefix}/debian-base:{LabCache.KeyOf(tree.Root)}";
+        return await podman.EnsureImageAsync(image, () => podman.ImportAsync(tree.Root, image));
+    }
+
+    private static async Task<string> BuildDebianAsync()
+    {
+        Product product = await Product.Instance;
+        Podman podman = await Podman.Instance;
+        string bootc = $"{Prefix}/bootc:{product.Key}";
+        await podman.EnsureImageAsync(bootc, () => podman.ImportAsync(product.Root, bootc));
+
+        string context = Checkout.PathOf("images", "debian");
+        string @base = await EnsureBaseAsync(podman);
+        string recipe = string.Join('\n', Directory.EnumerateFiles(context).Order(StringComparer.Ordinal)
+            .Select(f => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(f))))
+            .Append(@base).Append(bootc));
+        string image = $"{Prefix}/debian:{LabCache.KeyOf(recipe)}";
+        return await podman.EnsureImageAsync(image, () => podman.RunAsync(
+            ["build", "--tag", image, "--build-arg", $"BASE={@base}", "--build-arg", $"BOOTC={bootc}", context]));
+    }
+}
