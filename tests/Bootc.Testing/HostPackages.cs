@@ -20,6 +20,8 @@ public static class HostPackages
         ("strace", "/usr/bin/strace"),
         // NativeAOT links with these.
         ("gcc", "/usr/bin/gcc"),
+        ("clang", "/usr/bin/clang"),
+        ("lld", "/usr/bin/ld.lld"),
         ("binutils", "/usr/bin/objcopy"),
         ("libc6-dev", "/usr/include/stdlib.h"),
         ("zlib1g-dev", "/usr/include/zlib.h"),
