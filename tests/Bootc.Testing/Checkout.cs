@@ -12,6 +12,21 @@ public static class Checkout
     /// <summary>A path below <see cref="Root"/>.</summary>
     public static string PathOf(params string[] parts) => Path.Join([Root, .. parts]);
 
+    /// <summary>A folder that lies beside the checkout, or beside a folder it is in; null where there is none.</summary>
+    public static string? Beside(string path)
+    {
+        for (DirectoryInfo? folder = Directory.GetParent(Root); folder is not null; folder = folder.Parent)
+        {
+            string candidate = Path.Join(folder.FullName, path);
+            if (Directory.Exists(candidate))
+            {
+                return candidate;
+            }
+        }
+
+        return null;
+    }
+
     private static string FindRoot()
     {
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

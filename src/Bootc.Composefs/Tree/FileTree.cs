@@ -8,6 +8,12 @@ public sealed class FileTree(Inode.Directory root)
     public Inode.Directory Root { get; } = root;
 
     /// <summary>
+    /// The names by which a dumpfile introduces its hard-linked inodes, where there is one. The C tool gives an inode its place in
+    /// the image by that name; without it the first name on a walk counts, as everywhere else.
+    /// </summary>
+    internal Dictionary<Inode.Leaf, TreePlace> IntroducedAt { get; } = [];
+
+    /// <summary>
     /// The inode at a path, taken from the root whether or not it starts with a slash, or null. Empty components and <c>.</c> are
     /// skipped; <c>..</c> names nothing, and symbolic links are not followed.
     /// </summary>
@@ -96,6 +102,9 @@ public sealed class FileTree(Inode.Directory root)
         }
     }
 }
+
+/// <summary>A name in a directory.</summary>
+internal readonly record struct TreePlace(Inode.Directory Directory, FileName Name);
 
 /// <summary>One name met on a walk. The path starts with a slash and is valid only until the walk goes on.</summary>
 public readonly record struct TreeEntry(ReadOnlyMemory<byte> Path, Inode Inode);

@@ -25,6 +25,9 @@ public sealed class LinkCounts
         }
     }
 
+    /// <summary>Whether any leaf has more than one name.</summary>
+    public bool AnySeveral => _several.Count > 0;
+
     /// <summary>Names of a leaf, or 2 and the number of subdirectories of a directory.</summary>
     public int Of(Inode inode) => inode switch
     {
