@@ -18,10 +18,9 @@ public static class HostPackages
         ("e2fsprogs", "/usr/sbin/mkfs.ext4"),
         ("fdisk", "/usr/sbin/sfdisk"),
         ("strace", "/usr/bin/strace"),
+        ("selinux-utils", "/usr/sbin/matchpathcon"),
         // NativeAOT links with these.
         ("gcc", "/usr/bin/gcc"),
-        ("clang", "/usr/bin/clang"),
-        ("lld", "/usr/bin/ld.lld"),
         ("binutils", "/usr/bin/objcopy"),
         ("libc6-dev", "/usr/include/stdlib.h"),
         ("zlib1g-dev", "/usr/include/zlib.h"),
