@@ -1,11 +1,14 @@
 using System.Diagnostics;
 using System.Text;
+using Bootc.Testing;
 
 namespace Bootc.Oci.Tests;
 
 /// <summary>A temporary directory, and shell commands run in it; removed at the end.</summary>
 internal sealed class TempTree : IDisposable
 {
+    static TempTree() => HostPackages.EnsureAsync().GetAwaiter().GetResult();
+
     public string Path { get; } = Directory.CreateTempSubdirectory("bootc-oci-").FullName;
 
     public string this[string name] => System.IO.Path.Join(Path, name);

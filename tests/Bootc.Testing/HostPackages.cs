@@ -19,6 +19,11 @@ public static class HostPackages
         ("fdisk", "/usr/sbin/sfdisk"),
         ("strace", "/usr/bin/strace"),
         ("selinux-utils", "/usr/sbin/matchpathcon"),
+        ("attr", "/usr/bin/setfattr"),
+        // Judges of what we read: other tar programs, another reader and writer of images.
+        ("libarchive-tools", "/usr/bin/bsdtar"),
+        ("skopeo", "/usr/bin/skopeo"),
+        ("zstd", "/usr/bin/zstd"),
         // NativeAOT links with these.
         ("gcc", "/usr/bin/gcc"),
         ("binutils", "/usr/bin/objcopy"),

@@ -1,0 +1,17 @@
+namespace Bootc.Oci;
+
+/// <summary>What a document says about another: https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md</summary>
+/// <param name="Size">In bytes, as stored.</param>
+public sealed record Descriptor(
+    string MediaType,
+    Digest Digest,
+    long Size,
+    Platform? Platform = null,
+    IReadOnlyDictionary<string, string>? Annotations = null)
+{
+    /// <summary>The annotation by which an OCI layout names its images.</summary>
+    public const string RefName = "org.opencontainers.image.ref.name";
+
+    /// <summary>The name an OCI layout gives to this image; null where it gives none.</summary>
+    public string? Name => Annotations?.GetValueOrDefault(RefName);
+}

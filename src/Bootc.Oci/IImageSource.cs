@@ -1,0 +1,13 @@
+using Bootc.Oci.Layers;
+
+namespace Bootc.Oci;
+
+/// <summary>A place that images come from. What does not verify is an <see cref="InvalidDataException"/>.</summary>
+public interface IImageSource : IDisposable
+{
+    /// <summary>Finds the image and reads its manifest and config.</summary>
+    ValueTask<ResolvedImage> ResolveAsync(CancellationToken cancellationToken);
+
+    /// <summary>Opens a layer of the image; several may be open at a time.</summary>
+    ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken);
+}

@@ -1,0 +1,46 @@
+using System.Collections.Immutable;
+
+namespace Bootc.Oci;
+
+/// <summary>
+/// A list of manifests, one for each platform or each name of a layout:
+/// https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md, or Docker's manifest list.
+/// </summary>
+public sealed record ImageIndex(int SchemaVersion, ImmutableArray<Descriptor> Manifests, string? MediaType = null)
+{
+    public static ImageIndex Parse(ReadOnlySpan<byte> json)
+    {
+        ImageIndex index = OciJson.Parse(json, OciJson.Default.ImageIndex, "the image index");
+        if (index.SchemaVersion != 2)
+        {
+            throw new InvalidDataException($"the image index has schema version {index.SchemaVersion}; only 2 is known");
+        }
+
+        if (index.Manifests.IsDefault || index.Manifests.Length > Limits.IndexEntries)
+        {
+            throw new InvalidDataException($"the image index must have between 0 and {Limits.IndexEntries} manifests");
+        }
+
+        return index.Manifests.All(entry => entry is { Size: >= 0 })
+            ? index
+            : throw new InvalidDataException("the image index names a manifest without a size");
+    }
+
+    /// <summary>The first manifest that runs on a platform; where no entry names its platform, a single entry is it.</summary>
+    public Descriptor Select(Platform wanted)
+    {
+        Descriptor? match = Manifests.FirstOrDefault(entry => entry.Platform is { } platform && wanted.Accepts(platform));
+        if (match is not null)
+        {
+            return match;
+        }
+
+        string found = string.Join(", ", Manifests.Where(entry => entry.Platform is not null).Select(entry => entry.Platform));
+        return (Manifests.Length, found) switch
+        {
+            (1, "") => Manifests[0],
+            (_, "") => throw new InvalidDataException($"none of the {Manifests.Length} manifests in the image index names its platform; {wanted} is wanted"),
+            _ => throw new InvalidDataException($"the image is for {found}; {wanted} is wanted"),
+        };
+    }
+}

@@ -1,0 +1,46 @@
+namespace Bootc.Oci.Layers;
+
+/// <summary>A layer that comes as a blob: verified as stored, decompressed, verified as tar.</summary>
+public sealed class BlobLayer : LayerStream
+{
+    private readonly VerifyingStream _blob;
+    private readonly Stream _tar;
+
+    /// <summary>Owns the stream of the blob.</summary>
+    public BlobLayer(Stream blob, ImageLayer layer)
+        : base(layer.DiffId)
+    {
+        _blob = new(blob, layer.Blob);
+        try
+        {
+            _tar = LayerCompression.Open(layer.Blob.MediaType, _blob);
+        }
+        catch
+        {
+            Dispose(); // which the caller cannot do without an instance
+            throw;
+        }
+    }
+
+    protected override int ReadTar(Span<byte> buffer)
+    {
+        int read = _tar.Read(buffer);
+        if (read == 0)
+        {
+            _blob.CopyTo(Null); // what follows the compressed data belongs to the blob's digest too
+        }
+
+        return read;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _tar?.Dispose();
+            _blob.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+}

@@ -1,0 +1,116 @@
+using System.IO.Compression;
+using ZstdSharp;
+using ZstdSharp.Unsafe;
+
+namespace Bootc.Oci.Layers;
+
+/// <summary>How a layer's blob is compressed: its media type says so, and its first bytes must agree.</summary>
+public static class LayerCompression
+{
+    private const int BufferSize = 128 << 10;
+    private const int MagicLength = 4;
+
+    private enum Format
+    {
+        None,
+        Gzip,
+        Zstd,
+    }
+
+    /// <summary>The uncompressed bytes of a blob, which the stream then owns. Corrupt data is an <see cref="InvalidDataException"/>.</summary>
+    public static Stream Open(string mediaType, Stream blob)
+    {
+        Format stated = FormatOf(mediaType);
+        byte[] magic = new byte[MagicLength];
+        int length = blob.ReadAtLeast(magic, MagicLength, throwOnEndOfStream: false);
+        Format found = FormatOf(magic.AsSpan(0, length));
+        if (stated != found)
+        {
+            throw new InvalidDataException($"a layer of media type \"{mediaType}\" has content of another kind ({found})");
+        }
+
+        Stream whole = new PrefixedStream(magic.AsMemory(0, length), blob);
+        return new BufferedStream(
+            found switch
+            {
+                Format.Gzip => new GZipStream(whole, CompressionMode.Decompress),
+                Format.Zstd => new ZstdStream(whole),
+                _ => whole,
+            },
+            BufferSize);
+    }
+
+    private static Format FormatOf(string mediaType) => mediaType switch
+    {
+        MediaTypes.Layer or MediaTypes.DockerLayer => Format.None,
+        MediaTypes.LayerGzip or MediaTypes.DockerLayerGzip => Format.Gzip,
+        MediaTypes.LayerZstd => Format.Zstd,
+        _ => throw new InvalidDataException($"layers of media type \"{mediaType}\" cannot be read"),
+    };
+
+    private static Format FormatOf(ReadOnlySpan<byte> magic) => magic switch
+    {
+        [0x1F, 0x8B, ..] => Format.Gzip,
+        [0x28, 0xB5, 0x2F, 0xFD] or [>= 0x50 and <= 0x5F, 0x2A, 0x4D, 0x18] => Format.Zstd, // the latter: a skippable frame
+        _ => Format.None,
+    };
+
+    /// <summary>Bytes that were read already, then the stream they came from.</summary>
+    private sealed class PrefixedStream(ReadOnlyMemory<byte> prefix, Stream rest) : ReadOnlyStream
+    {
+        private ReadOnlyMemory<byte> _prefix = prefix;
+
+        public override int Read(Span<byte> buffer)
+        {
+            if (_prefix.IsEmpty)
+            {
+                return rest.Read(buffer);
+            }
+
+            int taken = Math.Min(buffer.Length, _prefix.Length);
+            _prefix.Span[..taken].CopyTo(buffer);
+            _prefix = _prefix[taken..];
+            return taken;
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            rest.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+
+    /// <summary>zstd with its window bounded and its errors in our terms.</summary>
+    private sealed class ZstdStream : ReadOnlyStream
+    {
+        private readonly DecompressionStream _zstd;
+
+        public ZstdStream(Stream compressed)
+        {
+            _zstd = new(compressed, BufferSize, checkEndOfStream: true, leaveOpen: false);
+            _zstd.SetParameter(ZSTD_dParameter.ZSTD_d_windowLogMax, int.Log2(Limits.ZstdWindow));
+        }
+
+        public override int Read(Span<byte> buffer)
+        {
+            try
+            {
+                return _zstd.Read(buffer);
+            }
+            catch (ZstdException e) when (e.Code == ZSTD_ErrorCode.ZSTD_error_frameParameter_windowTooLarge)
+            {
+                throw new InvalidDataException($"a zstd layer asks for a window of more than {Limits.ZstdWindow >> 20} MiB", e);
+            }
+            catch (Exception e) when (e is ZstdException or EndOfStreamException)
+            {
+                throw new InvalidDataException("a zstd layer is corrupt or cut short", e);
+            }
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            _zstd.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+}

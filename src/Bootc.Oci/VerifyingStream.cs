@@ -1,0 +1,76 @@
+using System.Security.Cryptography;
+
+namespace Bootc.Oci;
+
+/// <summary>
+/// Passes a blob through and fails, at the latest at its end, unless it has the size and digest its descriptor states.
+/// Only a reader that got to the end knows that the content is right.
+/// </summary>
+public sealed class VerifyingStream(Stream inner, Digest digest, long size) : ReadOnlyStream
+{
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(digest.Algorithm);
+    private long _length;
+    private bool _verified;
+
+    public VerifyingStream(Stream inner, Descriptor expected)
+        : this(inner, expected.Digest, expected.Size)
+    {
+    }
+
+    public override int Read(Span<byte> buffer)
+    {
+        int read = inner.Read(buffer);
+        Account(buffer, read);
+        return read;
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        int read = await inner.ReadAsync(buffer, cancellationToken);
+        Account(buffer.Span, read);
+        return read;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _hash.Dispose();
+            inner.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private void Account(ReadOnlySpan<byte> buffer, int read)
+    {
+        if (read > 0)
+        {
+            _hash.AppendData(buffer[..read]);
+            _length += read;
+            if (_length > size)
+            {
+                throw new InvalidDataException($"blob {digest} is longer than the {size} bytes its descriptor states");
+            }
+        }
+        else if (!buffer.IsEmpty && !_verified)
+        {
+            Verify();
+            _verified = true;
+        }
+    }
+
+    private void Verify()
+    {
+        if (_length != size)
+        {
+            throw new InvalidDataException($"blob {digest} ended after {_length} of {size} bytes");
+        }
+
+        Digest found = Digest.Of(digest.Algorithm, _hash.GetHashAndReset());
+        if (found != digest)
+        {
+            throw new InvalidDataException($"blob {digest} has digest {found}");
+        }
+    }
+}
