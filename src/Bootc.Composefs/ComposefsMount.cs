@@ -1,0 +1,128 @@
+using System.Text;
+using Bootc.Linux;
+using Bootc.Linux.Block;
+using Bootc.Linux.Mounts;
+using Bootc.Linux.Verity;
+
+namespace Bootc.Composefs;
+
+/// <summary>How much the kernel must vouch for an image and its objects.</summary>
+public enum VerityDemand
+{
+    /// <summary>Nothing is demanded.</summary>
+    None,
+
+    /// <summary>The image's fs-verity digest must be its id, and overlay checks that of each object it opens.</summary>
+    Required,
+}
+
+/// <summary>
+/// A composefs image as a file system: an overlay whose visible layer is the EROFS image and whose data-only layer is the
+/// repository's objects. Nothing is hashed here; digests come from the kernel.
+/// </summary>
+public static class ComposefsMount
+{
+    /// <summary>What mountinfo shows as the source of an image, before its id.</summary>
+    public const string SourcePrefix = "composefs:";
+
+    // EROFS images are made of such blocks, and a loop device with smaller sectors would only split its requests.
+    private const uint LoopSectorSize = 4096;
+
+    /// <summary>
+    /// Mounts an image of a repository read-only, attached nowhere.
+    /// </summary>
+    /// <param name="repository">The repository, with <c>images/</c> and <c>objects/</c>.</param>
+    /// <param name="id">The image; it is opened by this name.</param>
+    /// <param name="verity">What the kernel must vouch for.</param>
+    /// <param name="underOverlay">
+    /// Whether another overlay is to be put on top. File systems may be stacked two high, and an image mounted straight from a
+    /// file counts as one, so it then gets a loop device.
+    /// </param>
+    /// <exception cref="InvalidDataException">The image is missing or is not what its name says.</exception>
+    public static DetachedMount Mount(Dir repository, ObjectId id, VerityDemand verity, bool underOverlay = false)
+    {
+        using Fd image = OpenImage(repository, id);
+        if (verity == VerityDemand.Required)
+        {
+            CheckMeasuredDigest(image, id);
+        }
+
+        using Dir objects = repository.OpenDir("objects");
+        using DetachedMount metadata = MountErofs(image, onLoopDevice: underOverlay);
+        using Dir lower = metadata.OpenRoot();
+        Overlay overlay = new()
+        {
+            Source = SourcePrefix + id,
+            Lower = lower,
+            DataOnlyLower = objects,
+            RequireVerity = verity == VerityDemand.Required,
+        };
+        return overlay.Mount(MountFlags.ReadOnly, metadata);
+    }
+
+    /// <summary>What a repository itself asks for: it is sealed where its <c>meta.json</c> has fs-verity.</summary>
+    public static VerityDemand DemandOf(Dir repository)
+    {
+        using Fd? metadata = repository.TryOpenFile("meta.json");
+        return metadata is not null && FsVerity.TryMeasure(metadata) is not null ? VerityDemand.Required : VerityDemand.None;
+    }
+
+    /// <summary>Mounts an EROFS image from its file, or through a loop device where the kernel (before Linux 6.12) cannot.</summary>
+    internal static DetachedMount MountErofs(Fd image, bool onLoopDevice)
+    {
+        if (!onLoopDevice)
+        {
+            try
+            {
+                return MountErofs(image.ProcPath);
+            }
+            catch (MountException e) when (e.Errno == Errno.ENOTBLK)
+            {
+            }
+        }
+
+        using LoopDevice loop = LoopDevice.Attach(image, readOnly: true, LoopSectorSize);
+        return MountErofs(loop.Path);
+    }
+
+    private static DetachedMount MountErofs(string source)
+    {
+        using FilesystemContext context = FilesystemContext.Open("erofs");
+        return context.SetFlag("ro").Set("source", source).Mount(MountFlags.ReadOnly);
+    }
+
+    // Only what images/ names is an image: an object that somebody managed to store must not be mountable by its digest alone.
+    private static Fd OpenImage(Dir repository, ObjectId id)
+    {
+        string name = $"images/{id}";
+        string wanted = $"../objects/{id.ObjectPath}";
+        if (repository.TryReadLink(name) is not { } target)
+        {
+            throw new InvalidDataException(
+                $"{Path.Join(repository.Path, name)} is {(repository.Exists(name) ? "not a symbolic link" : "missing")}; wanted a link to {wanted}");
+        }
+
+        if (Encoding.UTF8.GetString(target) is var found && found != wanted)
+        {
+            throw new InvalidDataException($"{Path.Join(repository.Path, name)} leads to {found}, not to {wanted}");
+        }
+
+        return repository.TryOpenFile($"objects/{id.ObjectPath}")
+            ?? throw new InvalidDataException($"{Path.Join(repository.Path, "objects", id.ObjectPath)} is missing; it is the image {id}");
+    }
+
+    private static void CheckMeasuredDigest(Fd image, ObjectId id)
+    {
+        if (FsVerity.TryMeasure(image) is not { } measured)
+        {
+            throw new InvalidDataException(
+                $"{image.Path} has no fs-verity, which the image {id} must have unless the kernel command line says composefs=?");
+        }
+
+        if (measured.Algorithm != (uint)id.Algorithm || !id.Digest.SequenceEqual(measured.Digest))
+        {
+            throw new InvalidDataException(
+                $"{image.Path} has the fs-verity digest {Convert.ToHexStringLower(measured.Digest)}, not {id}: it is not the image that the kernel command line names");
+        }
+    }
+}

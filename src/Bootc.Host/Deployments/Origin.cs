@@ -1,0 +1,83 @@
+using System.Text;
+
+namespace Bootc.Host.Deployments;
+
+/// <summary>
+/// The <c>.origin</c> file of a deployment: where its image came from and what it boots with. An INI file as upstream bootc
+/// writes it; sections and keys this program does not know are kept.
+/// </summary>
+public sealed class Origin
+{
+    private const string UnverifiedPrefix = "ostree-unverified-image:";
+
+    private readonly List<(string Section, string Key, string Value)> _entries;
+
+    private Origin(List<(string, string, string)> entries) => _entries = entries;
+
+    /// <summary>The update source, transport and name, for example <c>docker://quay.io/os/edge:7</c>; null where the file names none.</summary>
+    public string? ImageReference
+    {
+        get
+        {
+            string? value = Find("origin", "container-image-reference");
+            return value?.StartsWith(UnverifiedPrefix, StringComparison.Ordinal) == true ? value[UnverifiedPrefix.Length..] : value;
+        }
+    }
+
+    /// <summary>The digest of the manifest that was deployed; null where the file has none.</summary>
+    public string? ManifestDigest => Find("image", "manifest_digest");
+
+    /// <summary>Hex SHA-256 over kernel and initrd; null where the file has none.</summary>
+    public string? BootDigest => Find("boot", "digest");
+
+    /// <summary><c>bls</c> or <c>uki</c>; null where the file has none.</summary>
+    public string? BootType => Find("boot", "boot_type");
+
+    /// <summary>The origin of a deployment booted by a BLS type 1 entry.</summary>
+    /// <param name="imageReference">Transport and name as in container tools: <c>docker://NAME</c>, <c>oci:DIR:TAG</c>.</param>
+    /// <param name="manifestDigest">What was deployed.</param>
+    /// <param name="bootDigest">Hex SHA-256 over the bytes of the kernel, then the initrd.</param>
+    public static Origin ForBls(string imageReference, string manifestDigest, string bootDigest) => new(
+    [
+        ("origin", "container-image-reference", UnverifiedPrefix + imageReference),
+        ("boot", "boot_type", "bls"),
+        ("boot", "digest", bootDigest),
+        ("image", "manifest_digest", manifestDigest),
+    ]);
+
+    public static Origin Parse(string text)
+    {
+        List<(string, string, string)> entries = [];
+        string section = "";
+        foreach (string line in text.Split('\n', StringSplitOptions.TrimEntries))
+        {
+            if (line is ['[', .., ']'])
+            {
+                section = line[1..^1];
+            }
+            else if (line.Length > 0 && line[0] is not ('#' or ';') && line.IndexOf('=', StringComparison.Ordinal) is > 0 and var equals)
+            {
+                entries.Add((section, line[..equals].TrimEnd(), line[(equals + 1)..].TrimStart()));
+            }
+        }
+
+        return new(entries);
+    }
+
+    public override string ToString()
+    {
+        StringBuilder text = new();
+        foreach (var section in _entries.GroupBy(e => e.Section))
+        {
+            text.Append(text.Length > 0 ? "\n" : "").Append('[').Append(section.Key).Append("]\n");
+            foreach ((_, string key, string value) in section)
+            {
+                text.Append(key).Append('=').Append(value).Append('\n');
+            }
+        }
+
+        return text.ToString();
+    }
+
+    private string? Find(string section, string key) => _entries.FirstOrDefault(e => e.Section == section && e.Key == key).Value;
+}

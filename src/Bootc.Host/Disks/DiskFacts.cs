@@ -1,0 +1,126 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Bootc.Linux;
+using Bootc.Linux.Block;
+using Bootc.Linux.Mounts;
+
+namespace Bootc.Host.Disks;
+
+/// <summary>What was found on and around a disk before anything is written to it.</summary>
+/// <param name="Path">As the user named it.</param>
+/// <param name="Size">In bytes.</param>
+/// <param name="MountPoints">Where it or one of its partitions is mounted, here or on the host.</param>
+/// <param name="Holders">What else holds it: swap, another loop device, LVM, RAID, device mapper.</param>
+/// <param name="Signatures">Partition tables and file systems that wipefs(8) sees, in its words.</param>
+public sealed record DiskFacts(
+    string Path,
+    long Size,
+    ImmutableArray<string> MountPoints,
+    ImmutableArray<string> Holders,
+    ImmutableArray<string> Signatures)
+{
+    /// <summary>Reads them; a path that is not what <paramref name="viaLoopback"/> says is a <see cref="BootcException"/>.</summary>
+    public static async Task<DiskFacts> ReadAsync(string path, bool viaLoopback, Programs programs, CancellationToken cancellationToken)
+    {
+        using Fd? node = Fd.TryOpenRead(path);
+        FileStatus status = node?.Status() ?? throw new BootcException(viaLoopback
+            ? $"there is no file {path}; make it first, for example with: truncate -s 10G {path}"
+            : $"there is no device {path}");
+        if (viaLoopback && status.Kind != FileKind.Regular)
+        {
+            throw new BootcException($"{path} is not a regular file, which --via-loopback needs");
+        }
+
+        if (!viaLoopback && status.Kind != FileKind.BlockDevice)
+        {
+            throw new BootcException(status.Kind == FileKind.Regular
+                ? $"{path} is a regular file, not a block device; to install into a disk image add --via-loopback"
+                : $"{path} is not a block device");
+        }
+
+        string output = await programs.RunAsync("wipefs", ["--no-act", "--json", path], cancellationToken: cancellationToken);
+        long size;
+        List<string> devices = [];
+        List<string> holders = [];
+        if (viaLoopback)
+        {
+            size = status.Size;
+            holders.AddRange(LoopDevicesOf(path));
+        }
+        else
+        {
+            using BlockDevice device = BlockDevice.Open(path);
+            size = device.Size;
+            foreach (string each in BlockDevice.Partitions(path).Select(p => p.Path).Prepend(path))
+            {
+                devices.Add(DeviceNumber(each));
+                holders.AddRange(HoldersOf(each));
+            }
+        }
+
+        string[] mountPoints =
+        [
+            .. MountInfo.Read("1").Concat(MountInfo.Read())
+                .Where(m => devices.Contains(m.Device))
+                .Select(m => m.MountPoint)
+                .Distinct(),
+        ];
+        return new(path, size, [.. mountPoints], [.. holders.Distinct()], ParseSignatures(output));
+    }
+
+    internal static ImmutableArray<string> ParseSignatures(string wipefsJson) =>
+        string.IsNullOrWhiteSpace(wipefsJson)
+            ? []
+            : [.. JsonSerializer.Deserialize(wipefsJson, WipefsJson.Default.WipefsReport)?.Signatures?.Select(s => s.Type).Distinct() ?? []];
+
+    private static string DeviceNumber(string path)
+    {
+        using Fd node = Fd.OpenRead(path);
+        FileStatus status = node.Status();
+        return $"{status.RdevMajor}:{status.RdevMinor}";
+    }
+
+    private static IEnumerable<string> HoldersOf(string path)
+    {
+        using Dir? holders = Dir.TryOpen($"/sys/dev/block/{DeviceNumber(path)}/holders");
+        foreach (DirEntry entry in holders?.Entries() ?? [])
+        {
+            yield return $"/dev/{entry.Text}";
+        }
+
+        using Dir proc = Dir.Open("/proc");
+        if (proc.TryReadText("swaps")?.Split('\n').Any(line => line.Split(' ')[0] == path) == true)
+        {
+            yield return "swap";
+        }
+    }
+
+    private static IEnumerable<string> LoopDevicesOf(string file)
+    {
+        using Dir block = Dir.Open("/sys/block");
+        string full = System.IO.Path.GetFullPath(file);
+        foreach (DirEntry entry in block.Entries())
+        {
+            if (entry.Text.StartsWith("loop", StringComparison.Ordinal)
+                && Dir.TryOpen($"/sys/block/{entry.Text}/loop") is { } loop)
+            {
+                using (loop)
+                {
+                    if (loop.TryReadText("backing_file")?.Trim() == full)
+                    {
+                        yield return $"/dev/{entry.Text}";
+                    }
+                }
+            }
+        }
+    }
+}
+
+internal sealed record WipefsReport(WipefsSignature[]? Signatures);
+
+internal sealed record WipefsSignature(string Type);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(WipefsReport))]
+internal sealed partial class WipefsJson : JsonSerializerContext;

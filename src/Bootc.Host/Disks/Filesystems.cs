@@ -1,0 +1,80 @@
+using Bootc.Linux;
+using Bootc.Linux.Block;
+using Bootc.Linux.Mounts;
+using Bootc.Linux.Verity;
+
+namespace Bootc.Host.Disks;
+
+/// <summary>Makes and mounts file systems. Mounts are attached nowhere, so nothing is left of them when this process ends.</summary>
+public sealed class Filesystems(Programs programs)
+{
+    private const long ProbeBytes = 16 << 20;
+
+    /// <summary>The label by which people find the root in lsblk.</summary>
+    private const string RootLabel = "root";
+
+    private const string EspLabel = "EFI-SYSTEM";
+
+    /// <summary>Makes an empty root file system.</summary>
+    public Task MakeRootAsync(RootFilesystem type, string device, Guid uuid, CancellationToken cancellationToken) =>
+        type.Name switch
+        {
+            "ext4" => programs.RunAsync("mkfs.ext4", ["-q", "-F", "-O", "verity", "-L", RootLabel, "-U", uuid.ToString(), device], cancellationToken: cancellationToken),
+            _ => throw new BootcException($"root file system {type.Name} is not available yet; use ext4"),
+        };
+
+    /// <summary>Makes an empty EFI system partition (FAT32).</summary>
+    /// <param name="device">The partition's node.</param>
+    /// <param name="volumeId">The FAT serial number; it is what <c>UUID=</c> names on FAT.</param>
+    /// <param name="cancellationToken">Ends the program.</param>
+    public Task MakeEspAsync(string device, uint volumeId, CancellationToken cancellationToken) =>
+        programs.RunAsync("mkfs.fat", ["-F", "32", "-n", EspLabel, "-i", volumeId.ToString("x8"), device], cancellationToken: cancellationToken);
+
+    /// <summary>Mounts a file system read-write.</summary>
+    public static DetachedMount Mount(string type, string device)
+    {
+        using FilesystemContext context = FilesystemContext.Open(type);
+        return context.Set("source", device).Mount();
+    }
+
+    /// <summary>
+    /// Whether the running kernel can seal files with fs-verity on this type: asked on a scratch file system, before any disk is
+    /// touched, because no file in /proc or /sys tells for certain.
+    /// </summary>
+    public async Task<bool> CanSealAsync(RootFilesystem type, CancellationToken cancellationToken)
+    {
+        if (!type.HasVerity)
+        {
+            return false;
+        }
+
+        using Dir scratch = Dir.Open(Path.GetTempPath());
+        using Fd file = scratch.TryCreateUnnamed() ?? throw new BootcException($"{scratch.Path} is on a file system without unnamed files; set TMPDIR to another");
+        file.SetLength(ProbeBytes);
+        using LoopDevice loop = LoopDevice.Attach(file);
+        await MakeRootAsync(type, loop.Path, Guid.NewGuid(), cancellationToken);
+        using DetachedMount mount = Mount(type.Name, loop.Path);
+        using Dir root = mount.OpenRoot();
+        using (Fd probe = root.CreateFile("probe"))
+        {
+            probe.Write("probe"u8);
+        }
+
+        using Fd sealedFile = root.OpenFile("probe");
+        return FsVerity.TryEnable(sealedFile, algorithm: 2);
+    }
+
+    /// <summary>Whether the kernel can mount a type, loading its module if it has one.</summary>
+    public static bool KernelHas(string type)
+    {
+        try
+        {
+            using FilesystemContext context = FilesystemContext.Open(type);
+            return true;
+        }
+        catch (SyscallException e) when (e.Errno == Errno.ENODEV)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,123 @@
+using System.Text;
+using Bootc.Linux;
+using Bootc.Linux.Block;
+
+namespace Bootc.Host.Disks;
+
+/// <summary>The disk being installed to: a block device, or a file behind a loop device.</summary>
+public sealed class TargetDisk : IDisposable
+{
+    private readonly Fd? _file;
+    private readonly LoopDevice? _loop;
+    private readonly BlockDevice _device;
+
+    private TargetDisk(Fd? file, LoopDevice? loop, BlockDevice device)
+    {
+        _file = file;
+        _loop = loop;
+        _device = device;
+    }
+
+    /// <summary>The device node of the whole disk.</summary>
+    public string Path => _device.Path;
+
+    /// <summary>Size in bytes.</summary>
+    public long Size => _device.Size;
+
+    /// <summary>Logical sector size in bytes.</summary>
+    public int SectorSize => _device.SectorSize;
+
+    public static TargetDisk Open(string path, bool viaLoopback)
+    {
+        if (!viaLoopback)
+        {
+            return new(null, null, BlockDevice.Open(path));
+        }
+
+        Fd file = Fd.OpenReadWrite(path);
+        LoopDevice? loop = null;
+        try
+        {
+            loop = LoopDevice.Attach(file);
+            return new(file, loop, BlockDevice.Open(loop.Path));
+        }
+        catch
+        {
+            loop?.Dispose();
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes a new partition table and gives the nodes of its partitions, in order.</summary>
+    public async Task<IReadOnlyList<PartitionNode>> PartitionAsync(PartitionTable table, Programs programs, CancellationToken cancellationToken)
+    {
+        foreach (PartitionNode old in BlockDevice.Partitions(Path))
+        {
+            _device.RemovePartition(old.Number);
+        }
+
+        using MemoryStream script = new(Encoding.UTF8.GetBytes(table.ToScript()));
+        await programs.RunAsync("sfdisk", ["--quiet", "--wipe=always", "--wipe-partitions=always", "--no-reread", "--no-tell-kernel", Path], script, cancellationToken: cancellationToken);
+        _device.Sync();
+        _device.RereadPartitions();
+
+        SfdiskTable written = SfdiskTable.Parse(await programs.RunAsync("sfdisk", ["--json", Path], cancellationToken: cancellationToken));
+        IReadOnlyList<PartitionNode> known = BlockDevice.Partitions(Path);
+        List<PartitionNode> nodes = [];
+        for (int number = 1; number <= table.Partitions.Length; number++)
+        {
+            (long start, long size) = written.Bytes(number);
+            if (known.All(p => p.Number != number))
+            {
+                // A kernel without the GPT parser has found none; it still takes them from us.
+                _device.AddPartition(number, start, size);
+            }
+
+            nodes.Add(new(number, PartitionPath(number), start, size));
+        }
+
+        await WaitForNodesAsync(nodes, cancellationToken);
+        return nodes;
+    }
+
+    /// <summary>Hands all that was written to the disk itself.</summary>
+    public void Sync()
+    {
+        _device.Sync();
+        _file?.Sync();
+    }
+
+    public void Dispose()
+    {
+        _device.Dispose();
+        _loop?.Dispose();
+        _file?.Dispose();
+    }
+
+    private static async Task WaitForNodesAsync(IEnumerable<PartitionNode> nodes, CancellationToken cancellationToken)
+    {
+        const int Attempts = 50;
+        foreach (PartitionNode node in nodes)
+        {
+            // devtmpfs makes them at once, but where udev manages /dev in another way they may take a moment.
+            for (int attempt = 0; !IsBlockDevice(node.Path); attempt++)
+            {
+                if (attempt == Attempts)
+                {
+                    throw new BootcException($"the kernel made no node {node.Path} for the new partition; is the host's /dev mounted here (-v /dev:/dev)?");
+                }
+
+                await Task.Delay(100, cancellationToken);
+            }
+        }
+    }
+
+    private static bool IsBlockDevice(string path)
+    {
+        using Dir root = Dir.Open("/");
+        return root.TryStatus(path)?.Kind == FileKind.BlockDevice;
+    }
+
+    private string PartitionPath(int number) => char.IsAsciiDigit(Path[^1]) ? $"{Path}p{number}" : $"{Path}{number}";
+}

@@ -1,0 +1,52 @@
+using System.ComponentModel;
+using CliWrap;
+using CliWrap.Buffered;
+using Microsoft.Extensions.Logging;
+
+namespace Bootc.Host;
+
+/// <summary>The only place from which other programs are run: by a list of arguments, never through a shell.</summary>
+public sealed class Programs(ILogger<Programs> logger)
+{
+    /// <summary>How much of a program's last words goes into an error message.</summary>
+    private const int LastWordsLimit = 400;
+
+    /// <summary>Runs a program to its end and gives its standard output. A failure ends with the program's own last words.</summary>
+    /// <param name="program">Name, found on PATH.</param>
+    /// <param name="arguments">Passed as they are.</param>
+    /// <param name="input">Standard input; nothing if null.</param>
+    /// <param name="environment">Variables on top of this process's own.</param>
+    /// <param name="cancellationToken">Ends the program.</param>
+    public async Task<string> RunAsync(
+        string program,
+        IReadOnlyList<string> arguments,
+        Stream? input = null,
+        IReadOnlyDictionary<string, string?>? environment = null,
+        CancellationToken cancellationToken = default)
+    {
+        Command command = Cli.Wrap(program)
+            .WithArguments(arguments)
+            .WithEnvironmentVariables(environment ?? new Dictionary<string, string?>())
+            .WithStandardInputPipe(input is null ? PipeSource.Null : PipeSource.FromStream(input))
+            .WithValidation(CommandResultValidation.None);
+        logger.LogDebug("running {Program} {Arguments}", program, string.Join(' ', arguments));
+        BufferedCommandResult result;
+        try
+        {
+            result = await command.ExecuteBufferedAsync(cancellationToken);
+        }
+        catch (Win32Exception e)
+        {
+            throw new BootcException($"this step needs the program {program}, which could not be started", e);
+        }
+
+        if (result.ExitCode == 0)
+        {
+            return result.StandardOutput;
+        }
+
+        string words = $"{result.StandardOutput.Trim()} {result.StandardError.Trim()}".Trim().ReplaceLineEndings("; ");
+        throw new BootcException(
+            $"{program} {string.Join(' ', arguments)}: exit code {result.ExitCode}: {(words.Length > LastWordsLimit ? $"… {words[^LastWordsLimit..]}" : words)}");
+    }
+}

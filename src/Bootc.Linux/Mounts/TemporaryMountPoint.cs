@@ -1,0 +1,36 @@
+namespace Bootc.Linux.Mounts;
+
+/// <summary>An empty directory made for one mount, and gone with it.</summary>
+internal sealed class TemporaryMountPoint : IDisposable
+{
+    private readonly Dir _parent;
+    private readonly string _name;
+
+    private TemporaryMountPoint(Dir parent, string name) => (_parent, _name) = (parent, name);
+
+    /// <summary>Attaches a mount in a new directory below <paramref name="parent"/>, which must be writable.</summary>
+    internal static TemporaryMountPoint Attach(DetachedMount mount, string parent)
+    {
+        TemporaryMountPoint point = new(Dir.Open(parent), $"bootc-mount-{Guid.NewGuid():N}");
+        try
+        {
+            point._parent.EnsureDir(point._name).Dispose();
+            mount.Attach(point._parent, point._name);
+            return point;
+        }
+        catch
+        {
+            point._parent.TryRemoveDir(point._name);
+            point._parent.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        // Lazily: a file system made of it keeps what it needs.
+        MountNamespace.Unmount(Path.Join(_parent.Path, _name), lazily: true);
+        _parent.TryRemoveDir(_name);
+        _parent.Dispose();
+    }
+}

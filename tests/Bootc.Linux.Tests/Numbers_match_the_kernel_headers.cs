@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Bootc.Linux.Interop;
+
+namespace Bootc.Linux.Tests;
+
+/// <summary>Every constant and struct of the interop layer against what the C compiler finds in the headers.</summary>
+public class Numbers_match_the_kernel_headers
+{
+    private const string Includes = """
+        #define _GNU_SOURCE
+        #include <stdio.h>
+        #include <stddef.h>
+        #include <fcntl.h>
+        #include <sched.h>
+        #include <sys/file.h>
+        #include <sys/stat.h>
+        #include <sys/statvfs.h>
+        #include <sys/prctl.h>
+        #include <sys/syscall.h>
+        #include <linux/mount.h>
+        #include <linux/openat2.h>
+        #include <linux/fs.h>
+        #include <linux/blkpg.h>
+        #include <linux/loop.h>
+        #include <linux/fsverity.h>
+        #ifndef MNT_DETACH
+        #define MNT_DETACH 2
+        #endif
+        """;
+
+    [Fact]
+    public void Constants_have_the_values_of_the_headers()
+    {
+        Dictionary<string, long> ours = typeof(Constants)
+            .GetFields(BindingFlags.NonPublic | BindingFlags.Static)
+            .ToDictionary(f => f.Name, f => Convert.ToInt64(f.GetValue(null), CultureInfo.InvariantCulture));
+
+        Dictionary<string, long> theirs = Ask(ours.Keys.Select(name => (name, $"(long long)({name})")));
+
+        ours.Should().NotBeEmpty().And.BeEquivalentTo(theirs);
+    }
+
+    [Fact]
+    public void System_call_numbers_are_those_of_the_headers() =>
+        Ask([("open_tree", "SYS_open_tree"), ("move_mount", "SYS_move_mount"), ("fsopen", "SYS_fsopen"), ("fsconfig", "SYS_fsconfig"),
+            ("fsmount", "SYS_fsmount"), ("openat2", "SYS_openat2"), ("mount_setattr", "SYS_mount_setattr")])
+            .Should().BeEquivalentTo(new Dictionary<string, long>
+            {
+                ["open_tree"] = Libc.SysOpenTree,
+                ["move_mount"] = Libc.SysMoveMount,
+                ["fsopen"] = Libc.SysFsOpen,
+                ["fsconfig"] = Libc.SysFsConfig,
+                ["fsmount"] = Libc.SysFsMount,
+                ["openat2"] = Libc.SysOpenAt2,
+                ["mount_setattr"] = Libc.SysMountSetAttr,
+            });
+
+    [Fact]
+    public void Structs_have_the_sizes_of_the_headers() =>
+        Ask([("statx", "sizeof(struct statx)"), ("statvfs", "sizeof(struct statvfs)"), ("flock", "sizeof(struct flock)"),
+            ("open_how", "sizeof(struct open_how)"), ("mount_attr", "sizeof(struct mount_attr)"), ("blkpg", "sizeof(struct blkpg_ioctl_arg)"),
+            ("blkpg_partition", "sizeof(struct blkpg_partition)"), ("loop_config", "sizeof(struct loop_config)"),
+            ("loop_flags", "offsetof(struct loop_config, info.lo_flags)"), ("loop_name", "offsetof(struct loop_config, info.lo_file_name)"),
+            ("verity", "sizeof(struct fsverity_enable_arg)"), ("statx_mode", "offsetof(struct statx, stx_mode)"),
+            ("statx_mtime", "offsetof(struct statx, stx_mtime)"), ("statx_mnt", "offsetof(struct statx, stx_mnt_id)")])
+            .Should().BeEquivalentTo(new Dictionary<string, long>
+            {
+                ["statx"] = Unsafe.SizeOf<StatX>(),
+                ["statvfs"] = Unsafe.SizeOf<StatVfs>(),
+                ["flock"] = Unsafe.SizeOf<FLockRange>(),
+                ["open_how"] = Unsafe.SizeOf<OpenHow>(),
+                ["mount_attr"] = Unsafe.SizeOf<MountAttr>(),
+                ["blkpg"] = Unsafe.SizeOf<BlkpgArgument>(),
+                ["blkpg_partition"] = Unsafe.SizeOf<BlkpgPartition>(),
+                ["loop_config"] = Unsafe.SizeOf<LoopConfig>(),
+                ["loop_flags"] = Offset(new LoopConfig(), (ref LoopConfig s) => ref Unsafe.As<uint, byte>(ref s.Flags)),
+                ["loop_name"] = Offset(new LoopConfig(), (ref LoopConfig s) => ref Unsafe.As<LoopFileName, byte>(ref s.FileName)),
+                ["verity"] = Unsafe.SizeOf<VerityEnableArgument>(),
+                ["statx_mode"] = Offset(new StatX(), (ref StatX s) => ref Unsafe.As<ushort, byte>(ref s.Mode)),
+                ["statx_mtime"] = Offset(new StatX(), (ref StatX s) => ref Unsafe.As<StatXTimestamp, byte>(ref s.ModifyTime)),
+                ["statx_mnt"] = Offset(new StatX(), (ref StatX s) => ref Unsafe.As<ulong, byte>(ref s.MountId)),
+            });
+
+    private delegate ref byte Field<T>(ref T value);
+
+    private static long Offset<T>(T value, Field<T> field)
+        where T : struct =>
+        Unsafe.ByteOffset(ref Unsafe.As<T, byte>(ref value), ref field(ref value));
+
+    private static Dictionary<string, long> Ask(IEnumerable<(string Name, string Expression)> questions)
+    {
+        StringBuilder source = new(Includes);
+        source.Append("\nint main(void) {\n");
+        foreach ((string name, string expression) in questions)
+        {
+            source.Append(CultureInfo.InvariantCulture, $"  printf(\"{name} %lld\\n\", (long long)({expression}));\n");
+        }
+
+        source.Append("}\n");
+        string directory = Directory.CreateTempSubdirectory("headers").FullName;
+        try
+        {
+            string program = Path.Combine(directory, "ask");
+            File.WriteAllText($"{program}.c", source.ToString());
+            Run("gcc", "-o", program, $"{program}.c");
+            return Run(program).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => line.Split(' '))
+                .ToDictionary(parts => parts[0], parts => long.Parse(parts[1], CultureInfo.InvariantCulture));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    private static string Run(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        string output = process.StandardOutput.ReadToEnd();
+        string error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        process.ExitCode.Should().Be(0, error);
+        return output;
+    }
+}
