@@ -30,6 +30,8 @@ public enum Errno
     ENOTEMPTY = 39,
     ELOOP = 40,
     ENODATA = 61,
+    ENOPKG = 65,
     EOVERFLOW = 75,
     EOPNOTSUPP = 95,
+    EDQUOT = 122,
 }

@@ -26,7 +26,8 @@ public static unsafe class FsVerity
         return errno switch
         {
             Errno.EEXIST => true,
-            Errno.ENOTTY or Errno.EOPNOTSUPP => false,
+            // EINVAL: a kernel before 6.3 whose pages are not of 4096 bytes; ENOPKG: a kernel without the hash.
+            Errno.ENOTTY or Errno.EOPNOTSUPP or Errno.EINVAL or Errno.ENOPKG => false,
             _ => throw new SyscallException("enable fs-verity on", file.Path, errno),
         };
     }
