@@ -1,0 +1,212 @@
+using System.Collections.Concurrent;
+using Bootc.Linux;
+using Bootc.Linux.Verity;
+
+namespace Bootc.Composefs.Store;
+
+/// <summary>
+/// A composefs repository: objects by content, and names for the streams and images among them (specification §2). A shared
+/// lock keeps collectors of garbage out for as long as it is open.
+/// </summary>
+public sealed class Repository : IDisposable
+{
+    private const uint DirectoryMode = 0x1C0; // 0700: setuid programs of images must not be reachable by users
+    private const string ObjectsName = "objects";
+
+    // A second lock of this process would make its own collection of garbage wait for ever.
+    private static readonly ConcurrentDictionary<(uint Major, uint Minor, ulong Inode), byte> OpenHere = new();
+
+    private readonly Dir _root;
+    private readonly Dir _objects;
+    private readonly FileLock _lock;
+    private readonly (uint, uint, ulong) _identity;
+    private bool _disposed;
+
+    private Repository(Dir root, VerityMode verity, Func<Dir, RepositoryConfig> configure)
+    {
+        FileStatus status = root.Status(".");
+        _identity = (status.DeviceMajor, status.DeviceMinor, status.Inode);
+        if (!OpenHere.TryAdd(_identity, 0))
+        {
+            throw new IOException($"repository {root.Path} is open already");
+        }
+
+        _root = root;
+        Verity = verity;
+        try
+        {
+            _lock = FileLock.TryDirectory(root, exclusive: false)!; // waits, so it is never null
+            Config = configure(root);
+            _objects = root.TryOpenDir(ObjectsName) ?? root.EnsureDir(ObjectsName);
+        }
+        catch
+        {
+            _lock?.Dispose();
+            OpenHere.TryRemove(_identity, out _);
+            throw;
+        }
+
+        IsWritable = !Config.IsReadOnly && root.IsWritable;
+        Objects = new(this, _objects);
+        Streams = new(this);
+        Images = new(this);
+    }
+
+    /// <summary>Where it was opened, for messages.</summary>
+    public string Path => _root.Path;
+
+    public RepositoryConfig Config { get; }
+
+    /// <summary>The hash of all its objects' digests.</summary>
+    public VerityAlgorithm Algorithm => Config.Algorithm;
+
+    public VerityMode Verity { get; }
+
+    /// <summary>Whether this process may, and this version can, write to it.</summary>
+    public bool IsWritable { get; }
+
+    public ObjectStore Objects { get; }
+
+    public StreamStore Streams { get; }
+
+    public ImageStore Images { get; }
+
+    internal Dir Root => _root;
+
+    /// <summary>
+    /// Opens the repository of that name for writing, making it where there is none. One that exists keeps its formats; another
+    /// algorithm than <paramref name="algorithm"/> is an error.
+    /// </summary>
+    /// <exception cref="VerityUnavailableException">fs-verity is required, and kernel or file system cannot.</exception>
+    public static Repository Ensure(
+        Dir parent, string name, VerityMode verity, VerityAlgorithm algorithm = VerityAlgorithm.Sha512) =>
+        Opened(parent.EnsureDir(name, DirectoryMode), verity, root => EnsureConfig(root, verity, algorithm));
+
+    /// <summary>Opens an existing repository; <paramref name="directory"/> stays the caller's.</summary>
+    public static Repository Open(Dir directory, VerityMode verity) => Opened(directory.Reopen(), verity, ReadConfig);
+
+    /// <summary>Starts the only way to give names to objects, which makes them durable first.</summary>
+    public Publication BeginPublication()
+    {
+        RequireWritable();
+        return new(this);
+    }
+
+    public void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        _objects.Dispose();
+        _lock.Dispose();
+        _root.Dispose();
+        OpenHere.TryRemove(_identity, out _);
+    }
+
+    internal void RequireWritable()
+    {
+        if (!IsWritable)
+        {
+            throw new IOException(Config.IsReadOnly
+                ? $"repository {Path} has features that allow this version only to read it"
+                : $"repository {Path} is read-only");
+        }
+    }
+
+    /// <summary>Makes all that was written durable.</summary>
+    internal void Sync() => _root.SyncFilesystem();
+
+    private static Repository Opened(Dir root, VerityMode verity, Func<Dir, RepositoryConfig> configure)
+    {
+        try
+        {
+            return new(root, verity, configure);
+        }
+        catch
+        {
+            root.Dispose();
+            throw;
+        }
+    }
+
+    private static RepositoryConfig ReadConfig(Dir root) =>
+        root.TryReadBytes(RepositoryConfig.FileName, RepositoryConfig.MaxSize) is { } json
+            ? RepositoryConfig.Parse(json)
+            : InferConfig(root) ?? throw new InvalidDataException(
+                $"{root.Path} is not a composefs repository: it has neither {RepositoryConfig.FileName} nor {ObjectsName}/");
+
+    private static RepositoryConfig EnsureConfig(Dir root, VerityMode verity, VerityAlgorithm algorithm)
+    {
+        // Another process may make it at the same time; then there is one file, and both read it.
+        RepositoryConfig wanted = InferConfig(root) ?? RepositoryConfig.New(algorithm);
+        if (!root.Exists(RepositoryConfig.FileName))
+        {
+            WriteConfig(root, wanted, verity);
+        }
+
+        RepositoryConfig config = ReadConfig(root);
+        if (config.Algorithm != algorithm)
+        {
+            throw new InvalidDataException($"repository {root.Path} uses {config.Algorithm} digests, not {algorithm}");
+        }
+
+        if (verity == VerityMode.Required)
+        {
+            using Fd file = root.OpenFile(RepositoryConfig.FileName);
+            RequireVerity(file, algorithm);
+        }
+
+        return config;
+    }
+
+    /// <summary>The whole file appears at once, and already sealed: composefs tells by the seal whether all objects must have one.</summary>
+    private static void WriteConfig(Dir root, RepositoryConfig config, VerityMode verity)
+    {
+        using PendingFile file = PendingFile.Create(root);
+        file.Write(config.ToJson());
+        file.Sync();
+        Fd reader = file.Close();
+        if (verity == VerityMode.Required)
+        {
+            RequireVerity(reader, config.Algorithm);
+        }
+
+        file.TryLink(RepositoryConfig.FileName);
+        root.Sync();
+    }
+
+    private static void RequireVerity(Fd file, VerityAlgorithm algorithm)
+    {
+        if (!FsVerity.TryEnable(file, (uint)algorithm))
+        {
+            throw new VerityUnavailableException(file.Path);
+        }
+    }
+
+    /// <summary>Repositories of composefs before 0.7 have no meta.json; the names of their objects tell the algorithm.</summary>
+    private static RepositoryConfig? InferConfig(Dir root)
+    {
+        using Dir? objects = root.TryOpenDir(ObjectsName);
+        if (objects is null)
+        {
+            return null;
+        }
+
+        foreach (DirEntry prefix in objects.Entries().Where(e => e.Name.Length == 2))
+        {
+            using Dir? inner = objects.TryOpenDir(prefix.Name);
+            foreach (DirEntry entry in inner?.Entries() ?? [])
+            {
+                if (ObjectId.TryParse(prefix.Text + entry.Text, out ObjectId? id))
+                {
+                    return RepositoryConfig.New(id.Algorithm);
+                }
+            }
+        }
+
+        return RepositoryConfig.New(VerityAlgorithm.Sha512);
+    }
+}

@@ -1,0 +1,197 @@
+using Bootc.Composefs.Store;
+using Bootc.Linux;
+using Bootc.Testing;
+
+namespace Bootc.Composefs.Tests.Store;
+
+public class ObjectStoreTests
+{
+    [Theory]
+    [InlineData(VerityAlgorithm.Sha512, "sha512")]
+    [InlineData(VerityAlgorithm.Sha256, "sha256")]
+    public async Task Names_every_object_as_fsverity_digest_does(VerityAlgorithm algorithm, string name)
+    {
+        using RepositoryFixture fixture = new(algorithm);
+        foreach (int size in (int[])[1, 65, 4096, 4097, 262144, 262145, 1 << 20, (3 << 20) + 1])
+        {
+            byte[] content = Random(size);
+            using ObjectWriter writer = fixture.Objects.CreateWriter();
+            for (int at = 0, piece = 1; at < size; at += piece, piece = piece * 3 % 700_001)
+            {
+                piece = Math.Min(piece, size - at);
+                writer.Write(content.AsSpan(at, piece));
+            }
+
+            ObjectId id = writer.Finish();
+
+            File.ReadAllBytes(fixture.PathOf(id)).Should().Equal(content);
+        }
+
+        string[] objects = [.. fixture.Files().Where(f => f.StartsWith("objects/", StringComparison.Ordinal))];
+        string printed = await (await Lab.SidTree).RunAsync("fsverity", ["digest", $"--hash-alg={name}", "--compact", .. objects.Select(o => fixture[o])]);
+
+        objects.Should().HaveCount(8);
+        printed.TrimEnd().Split('\n').Should().Equal(objects.Select(o => o["objects/".Length..].Replace("/", "")));
+    }
+
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(5 << 20)]
+    public void Leaves_nothing_of_an_object_that_was_not_finished(int size)
+    {
+        using RepositoryFixture fixture = new();
+
+        using (ObjectWriter writer = fixture.Objects.CreateWriter())
+        {
+            writer.Write(Random(size));
+        }
+
+        fixture.Files().Should().Equal("meta.json");
+    }
+
+    [Fact]
+    public void Stores_the_same_objects_from_many_threads_once()
+    {
+        using RepositoryFixture fixture = new();
+        byte[][] contents = [.. Enumerable.Range(0, 40).Select(i => Random(100 + (i * 20_011)))];
+
+        Parallel.For(0, 8 * contents.Length, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i =>
+        {
+            using ObjectWriter writer = fixture.Objects.CreateWriter();
+            writer.Write(contents[i % contents.Length]);
+            writer.Finish();
+        });
+
+        fixture.Files().Should().HaveCount(1 + contents.Length);
+        foreach (byte[] content in contents)
+        {
+            ObjectId id = VerityHasher.Hash(VerityAlgorithm.Sha512, content);
+            fixture.Objects.ReadBytes(id, content.Length).Should().Equal(content);
+        }
+    }
+
+    [Theory]
+    [InlineData(300, false)]
+    [InlineData(300, true)]
+    [InlineData(600_000, false)]
+    [InlineData(600_000, true)]
+    public void Replaces_an_object_that_a_power_cut_left_damaged(int size, bool sameSize)
+    {
+        using RepositoryFixture fixture = new();
+        byte[] content = Random(size);
+        ObjectId id = fixture.Objects.Ensure(content);
+        File.WriteAllBytes(fixture.PathOf(id), new byte[sameSize ? size : 0]);
+
+        using ObjectWriter writer = fixture.Objects.CreateWriter();
+        writer.Write(content);
+        writer.Finish().Should().Be(id);
+
+        File.ReadAllBytes(fixture.PathOf(id)).Should().Equal(content);
+        fixture.Files().Should().HaveCount(2);
+    }
+
+    [Fact]
+    public void Refuses_content_that_is_not_what_its_name_says()
+    {
+        using RepositoryFixture fixture = new();
+        ObjectId id = fixture.Objects.Ensure("hello world"u8);
+        File.WriteAllText(fixture.PathOf(id), "jello world");
+
+        fixture.Objects.Invoking(o => o.ReadBytes(id, 100)).Should().Throw<InvalidDataException>().WithMessage("*is not what its name says");
+        fixture.Objects.Invoking(o => o.OpenVerified(id)).Should().Throw<InvalidDataException>().WithMessage("*is not what its name says");
+        fixture.Objects.Invoking(o => o.ReadBytes(id, 10)).Should().Throw<InvalidDataException>().WithMessage("*11 bytes, more than the 10*");
+    }
+
+    [Fact]
+    public void Says_which_object_is_missing()
+    {
+        using RepositoryFixture fixture = new();
+        ObjectId id = VerityHasher.Hash(VerityAlgorithm.Sha512, "absent"u8);
+
+        fixture.Objects.Contains(id).Should().BeFalse();
+        fixture.Objects.Invoking(o => o.Open(id)).Should().Throw<InvalidDataException>().WithMessage($"object {id} is missing*");
+        fixture.Objects.Invoking(o => o.SizeOf(id)).Should().Throw<InvalidDataException>().WithMessage($"object {id} is missing*");
+    }
+
+    [Theory]
+    [InlineData(10)]
+    [InlineData(2_000_000)]
+    public void Takes_a_file_and_shows_the_bytes_that_it_stored(int size)
+    {
+        using RepositoryFixture fixture = new();
+        byte[] content = Random(size);
+        string path = Path.Join(fixture.Folder, "source");
+        File.WriteAllBytes(path, content);
+        using MemoryStream seen = new();
+        using Fd source = Fd.OpenRead(path);
+
+        ObjectId id = fixture.Objects.EnsureFrom(source, size, seen.Write);
+
+        seen.ToArray().Should().Equal(content);
+        fixture.Objects.ReadBytes(id, size).Should().Equal(content);
+    }
+
+    [Theory]
+    [InlineData(9)]
+    [InlineData(11)]
+    public void Refuses_a_file_of_another_size_than_expected(int size)
+    {
+        using RepositoryFixture fixture = new();
+        string path = Path.Join(fixture.Folder, "source");
+        File.WriteAllBytes(path, new byte[10]);
+        using Fd source = Fd.OpenRead(path);
+
+        fixture.Objects.Invoking(o => o.EnsureFrom(source, size))
+            .Should().Throw<InvalidDataException>().WithMessage($"*source has 10 bytes, {size} expected");
+        fixture.Files().Should().Equal("meta.json");
+    }
+
+    [Fact]
+    public void Uses_names_that_go_away_where_files_cannot_be_unnamed()
+    {
+        using RepositoryFixture fixture = new();
+        using Dir objects = Dir.Open(fixture["objects"]);
+
+        using (PendingFile file = PendingFile.CreateNamed(objects))
+        {
+            file.Write("content"u8);
+            PendingFile.IsTemporaryName(fixture.Files().Last()["objects/".Length..]).Should().BeTrue();
+            file.Close();
+            file.TryLink("kept").Should().BeTrue();
+            file.TryLink("kept").Should().BeFalse();
+            file.LinkOver("kept");
+        }
+
+        fixture.Files().Should().Equal("meta.json", "objects/kept");
+        File.ReadAllText(fixture["objects/kept"]).Should().Be("content");
+    }
+
+    [Fact]
+    public async Task Says_which_repository_has_no_space_left()
+    {
+        string folder = Directory.CreateTempSubdirectory("bootc-full-").FullName;
+        await LabProgram.RunAsync("mount", ["-t", "tmpfs", "-o", "size=1m", "none", folder]);
+        try
+        {
+            using RepositoryFixture fixture = new(folder: folder);
+            using ObjectWriter writer = fixture.Objects.CreateWriter();
+
+            writer.Invoking(w => w.Write(Random(4 << 20)))
+                .Should().Throw<IOException>().WithMessage($"there is no space left for the repository {fixture.Root}");
+            writer.Dispose();
+            fixture.Files().Should().Equal("meta.json");
+        }
+        finally
+        {
+            await LabProgram.RunAsync("umount", [folder]);
+            Directory.Delete(folder);
+        }
+    }
+
+    private static byte[] Random(int size)
+    {
+        byte[] bytes = new byte[size];
+        new Random(size).NextBytes(bytes);
+        return bytes;
+    }
+}
