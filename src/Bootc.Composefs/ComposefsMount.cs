@@ -47,14 +47,17 @@ public static class ComposefsMount
             CheckMeasuredDigest(image, id);
         }
 
-        try
+        using Dir objects = repository.OpenDir("objects");
+        using DetachedMount metadata = MountErofs(image, onLoopDevice: underOverlay);
+        using Dir lower = metadata.OpenRoot();
+        Overlay overlay = new()
         {
-            return MountOverlay(repository, image, id, verity, underOverlay);
-        }
-        catch (MountException e)
-        {
-            throw new IOException($"mount {Path.Join(repository.Path, "images", id.ToString())}: {e.Message}", e);
-        }
+            Source = SourcePrefix + id,
+            Lower = lower,
+            DataOnlyLower = objects,
+            RequireVerity = verity == VerityDemand.Required,
+        };
+        return overlay.Mount(MountFlags.ReadOnly, metadata);
     }
 
     /// <summary>What a repository itself asks for: it is sealed where its <c>meta.json</c> has fs-verity.</summary>
@@ -80,21 +83,6 @@ public static class ComposefsMount
 
         using LoopDevice loop = LoopDevice.Attach(image, readOnly: true, LoopSectorSize);
         return MountErofs(loop.Path);
-    }
-
-    private static DetachedMount MountOverlay(Dir repository, Fd image, ObjectId id, VerityDemand verity, bool underOverlay)
-    {
-        using Dir objects = repository.OpenDir("objects");
-        using DetachedMount metadata = MountErofs(image, onLoopDevice: underOverlay);
-        using Dir lower = metadata.OpenRoot();
-        Overlay overlay = new()
-        {
-            Source = SourcePrefix + id,
-            Lower = lower,
-            DataOnlyLower = objects,
-            RequireVerity = verity == VerityDemand.Required,
-        };
-        return overlay.Mount(MountFlags.ReadOnly, metadata);
     }
 
     private static DetachedMount MountErofs(string source)

@@ -12,8 +12,13 @@ namespace Bootc.Host.Images;
 /// </summary>
 public sealed class LayerApplier
 {
+    /// <summary>Entries of all layers together. Ten times what the largest images have; each takes some hundred bytes of memory.</summary>
+    public const int MaxEntries = 5_000_000;
+
     // Thousands of files have the same few attributes.
     private readonly Dictionary<XattrList, XattrList> _xattrs = [];
+
+    private int _entries;
 
     /// <summary>The file system so far.</summary>
     public FileTree Tree { get; } = new(new(new Metadata(0x1ED))); // 0755
@@ -39,6 +44,11 @@ public sealed class LayerApplier
 
     private void Apply(TarEntry entry, Func<Metadata, Inode> make)
     {
+        if (++_entries > MaxEntries)
+        {
+            throw new InvalidDataException($"the image has more than {MaxEntries} files");
+        }
+
         ReadOnlySpan<byte> path = entry.Path.Span;
         if (path.IsEmpty)
         {

@@ -1,0 +1,157 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Bootc.Composefs;
+using Bootc.Composefs.Erofs;
+using Bootc.Composefs.Store;
+using Bootc.Composefs.Tree;
+using Bootc.Oci;
+using Bootc.Oci.Layers;
+
+namespace Bootc.Host.Images;
+
+/// <summary>
+/// Brings an image into a repository: its layers, config and manifest as streams, and the EROFS images made of them. All of it gets
+/// its names at the end, at once: what fails before leaves objects without names, which the next import uses or garbage
+/// collection removes.
+/// </summary>
+public sealed class ImageImporter(Repository repository, Steps steps)
+{
+    /// <summary>What marks an image as made for bootc.</summary>
+    public const string BootcLabel = "containers.bootc";
+
+    private const string ConfigContentType = "ociconfg";
+    private const string ManifestContentType = "ocimanif";
+
+    // Decompressing takes a processor each; more layers at once would only take memory.
+    private static readonly int LayersAtOnce = Math.Clamp(Environment.ProcessorCount, 2, 4);
+
+    private readonly LayerStore _layers = new(repository);
+
+    /// <summary>Imports the image of a source. Layers that are in the repository are not read again.</summary>
+    public async Task<ImportedImage> ImportAsync(IImageSource source, CancellationToken cancellationToken)
+    {
+        ResolvedImage image = await steps.RunAsync("Reading the image's manifest", () => source.ResolveAsync(cancellationToken).AsTask());
+        ImmutableArray<ObjectId> layers = await ImportLayersAsync(source, image, cancellationToken);
+
+        FileTree tree = steps.Run("Applying the layers", () => ApplyLayers(image, layers, cancellationToken));
+        ImageFiles files = new(tree, repository.Objects.Open);
+        ObjectId plain = steps.Run("Writing the image", () =>
+        {
+            OciTransform.Apply(tree);
+            return WriteImage(tree);
+        });
+        (ObjectId boot, BootFiles bootFiles) = steps.Run("Writing the boot image", () =>
+        {
+            BootFiles found = BootTransform.Apply(files);
+            return (WriteImage(tree), found);
+        });
+        cancellationToken.ThrowIfCancellationRequested();
+
+        steps.Run("Publishing the image", () => Publish(image, layers, plain, boot));
+        return new()
+        {
+            Source = image,
+            ImageId = plain,
+            BootImageId = boot,
+            Files = files,
+            BootFiles = bootFiles,
+            Warnings = image.Config.Labels.ContainsKey(BootcLabel)
+                ? []
+                : [$"the image has no label \"{BootcLabel}\"; it may not be made for bootc"],
+        };
+    }
+
+    private async Task<ImmutableArray<ObjectId>> ImportLayersAsync(IImageSource source, ResolvedImage image, CancellationToken cancellationToken)
+    {
+        ConcurrentDictionary<DiffId, ObjectId> imported = [];
+        ParallelOptions options = new() { MaxDegreeOfParallelism = LayersAtOnce, CancellationToken = cancellationToken };
+
+        // An image may have the same layer twice, an empty one for instance.
+        await Parallel.ForEachAsync(image.Layers.Index().DistinctBy(layer => layer.Item.DiffId), options, async (layer, cancellation) =>
+        {
+            (int index, ImageLayer item) = layer;
+            imported[item.DiffId] = repository.Streams.TryFind(LayerStore.NameOf(item.DiffId))
+                ?? await ImportLayerAsync(source, item, $"Importing layer {index + 1} of {image.Layers.Length}", cancellation);
+        });
+        return [.. image.Layers.Select(layer => imported[layer.DiffId])];
+    }
+
+    private Task<ObjectId> ImportLayerAsync(IImageSource source, ImageLayer layer, string what, CancellationToken cancellationToken)
+    {
+        // How long a layer is that was compressed shows only at its end.
+        bool isCompressed = layer.Blob.MediaType is not (MediaTypes.Layer or MediaTypes.DockerLayer);
+        return steps.RunAsync(what, isCompressed ? null : layer.Blob.Size, async meter =>
+        {
+            using LayerStream stream = await source.OpenLayerAsync(layer, cancellationToken);
+            return _layers.Add(stream, meter, cancellationToken);
+        });
+    }
+
+    private FileTree ApplyLayers(ResolvedImage image, ImmutableArray<ObjectId> layers, CancellationToken cancellationToken)
+    {
+        LayerApplier applier = new();
+        foreach ((int index, ImageLayer layer) in image.Layers.Index())
+        {
+            try
+            {
+                _layers.Apply(layers[index], applier, cancellationToken);
+            }
+            catch (Exception e) when (e is InvalidDataException or FormatException)
+            {
+                throw new InvalidDataException($"layer {index + 1} ({layer.DiffId}): {e.Message}", e);
+            }
+        }
+
+        return applier.Tree;
+    }
+
+    private ObjectId WriteImage(FileTree tree)
+    {
+        using ObjectStream output = new(repository.Objects.CreateWriter());
+        ErofsImage written = ErofsWriter.Write(tree, (ErofsVersion)repository.Config.DefaultFormat, repository.Algorithm, output);
+        ObjectId stored = output.Finish();
+        return stored.Equals(written.Id) ? stored : throw new InvalidDataException($"image {written.Id} was stored as {stored}");
+    }
+
+    /// <summary>Writes the streams that keep all parts of the image together, and gives everything its name (specification §5.1).</summary>
+    private void Publish(ResolvedImage image, ImmutableArray<ObjectId> layers, ObjectId plain, ObjectId boot)
+    {
+        Publication publication = repository.BeginPublication();
+        List<(string Name, ObjectId Id)> layerReferences = [];
+        foreach ((ImageLayer layer, ObjectId id) in image.Layers.Zip(layers).DistinctBy(pair => pair.First.DiffId))
+        {
+            publication.AddStream(LayerStore.NameOf(layer.DiffId), id);
+            layerReferences.Add((layer.DiffId.ToString(), id));
+        }
+
+        publication.AddImage(plain);
+        publication.AddImage(boot);
+
+        // The names of images of the oldest format have no version in them.
+        string version = repository.Config.DefaultFormat == (int)ErofsVersion.V2 ? "" : $".v{repository.Config.DefaultFormat}";
+        ObjectId config = WriteDocument(
+            ConfigContentType, image.ConfigBytes.Span,
+            [.. layerReferences, ($"composefs.image{version}", plain), ($"composefs.image.boot{version}", boot)]);
+        publication.AddStream($"oci-config-{image.ConfigDigest}", config);
+
+        ObjectId manifest = WriteDocument(
+            ManifestContentType, image.ManifestBytes.Span, [($"config:{image.ConfigDigest}", config), .. layerReferences]);
+        string manifestName = $"oci-manifest-{image.ManifestDigest}";
+        publication.AddStream(manifestName, manifest);
+        publication.AddStreamReference("oci", $"localhost/bootc-{image.ManifestDigest}", manifestName);
+        publication.Publish();
+    }
+
+    /// <summary>A stream of one object, the document, and of references to what belongs to it.</summary>
+    private ObjectId WriteDocument(string contentType, ReadOnlySpan<byte> json, ImmutableArray<(string Name, ObjectId Id)> references)
+    {
+        using SplitStreamWriter stream = new(repository.Objects, contentType);
+        stream.WriteObject(repository.Objects.Ensure(json), json.Length);
+        foreach ((string name, ObjectId id) in references)
+        {
+            stream.AddNamedReference(name, id);
+        }
+
+        return stream.Finish();
+    }
+}
