@@ -47,17 +47,14 @@ public static class ComposefsMount
             CheckMeasuredDigest(image, id);
         }
 
-        using Dir objects = repository.OpenDir("objects");
-        using DetachedMount metadata = MountErofs(image, onLoopDevice: underOverlay);
-        using Dir lower = metadata.OpenRoot();
-        Overlay overlay = new()
+        try
         {
-            Source = SourcePrefix + id,
-            Lower = lower,
-            DataOnlyLower = objects,
-            RequireVerity = verity == VerityDemand.Required,
-        };
-        return overlay.Mount(MountFlags.ReadOnly, metadata);
+            return MountOverlay(repository, image, id, verity, underOverlay);
+        }
+        catch (MountException e)
+        {
+            throw new IOException($"mount {Path.Join(repository.Path, "images", id.ToString())}: {e.Message}", e);
+        }
     }
 
     /// <summary>What a repository itself asks for: it is sealed where its <c>meta.json</c> has fs-verity.</summary>
@@ -83,6 +80,21 @@ public static class ComposefsMount
 
         using LoopDevice loop = LoopDevice.Attach(image, readOnly: true, LoopSectorSize);
         return MountErofs(loop.Path);
+    }
+
+    private static DetachedMount MountOverlay(Dir repository, Fd image, ObjectId id, VerityDemand verity, bool underOverlay)
+    {
+        using Dir objects = repository.OpenDir("objects");
+        using DetachedMount metadata = MountErofs(image, onLoopDevice: underOverlay);
+        using Dir lower = metadata.OpenRoot();
+        Overlay overlay = new()
+        {
+            Source = SourcePrefix + id,
+            Lower = lower,
+            DataOnlyLower = objects,
+            RequireVerity = verity == VerityDemand.Required,
+        };
+        return overlay.Mount(MountFlags.ReadOnly, metadata);
     }
 
     private static DetachedMount MountErofs(string source)

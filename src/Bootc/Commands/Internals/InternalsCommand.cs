@@ -12,6 +12,7 @@ internal static class InternalsCommand
         {
             new Command("composefs", "Read, write and check composefs images and repositories")
             {
+                MountCommand.Create(),
             },
             new Command("oci", "Read container images")
             {
