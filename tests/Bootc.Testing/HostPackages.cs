@@ -24,9 +24,12 @@ public static class HostPackages
         ("libarchive-tools", "/usr/bin/bsdtar"),
         ("skopeo", "/usr/bin/skopeo"),
         ("zstd", "/usr/bin/zstd"),
-        // NativeAOT links with these.
+        // Reads the C headers that our numbers are compared with.
         ("gcc", "/usr/bin/gcc"),
+        // NativeAOT links with these. Not gcc: it does not pass on what lld needs for a static program.
+        ("clang", "/usr/bin/clang"),
         ("binutils", "/usr/bin/objcopy"),
+        ("lld", "/usr/bin/ld.lld"),
         ("libc6-dev", "/usr/include/stdlib.h"),
         ("zlib1g-dev", "/usr/include/zlib.h"),
     ];

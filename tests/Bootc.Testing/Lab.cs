@@ -12,6 +12,9 @@ public static class Lab
     /// <summary>Debian trixie with the packages of <c>images/debian</c>, what its image is built from.</summary>
     public static Task<DebianTree> DebianBase => Base.Value;
 
+    /// <summary>Debian bookworm with what links NativeAOT programs: the oldest C library that bootc has to run on.</summary>
+    public static Task<DebianTree> LinkerTree => Linker.Value;
+
     private static readonly Lazy<Task<DebianTree>> Sid = new(() => new DebianRecipe(
         "sid", "sid", ["composefs", "erofs-utils", "fsverity"],
         // The clock of a test machine may be ahead of the last Release file of sid.
@@ -22,4 +25,7 @@ public static class Lab
 
     private static readonly Lazy<Task<DebianTree>> Base = new(() => new DebianRecipe(
         "debian-base", "trixie", [.. File.ReadAllLines(Checkout.PathOf("images", "debian", "packages.txt"))]).EnsureAsync());
+
+    private static readonly Lazy<Task<DebianTree>> Linker = new(() => new DebianRecipe(
+        "linker", "bookworm", ["binutils", "ca-certificates", "clang", "libc6-dev", "lld", "zlib1g-dev"]).EnsureAsync());
 }

@@ -9,6 +9,8 @@ public static class LabImages
 
     private static readonly Lazy<Task<string>> DebianImage = new(BuildDebianAsync);
 
+    private static readonly Lazy<Task<string>> Base = new(async () => await EnsureBaseAsync(await Podman.Instance));
+
     /// <summary><c>images/debian</c> with the published product inside: installs itself, boots, has a login prompt.</summary>
     public static Task<string> Debian => DebianImage.Value;
 
@@ -35,7 +37,33 @@ public static class LabImages
         });
     }
 
-    /// <summary>Plain Debian with the packages of <c>images/debian</c>.</summary>
+    /// <summary>Builds the Containerfile at the top of the checkout, which compiles bootc, on bases of the lab.</summary>
+    /// <param name="name">The name for the image.</param>
+    /// <param name="base">What to put the result on; null for nothing.</param>
+    public static async Task BuildProductAsync(string name, string? @base = null)
+    {
+        DebianTree tree = await Lab.LinkerTree;
+        Podman podman = await Podman.Instance;
+        string[] environment = ["ENV PATH=/usr/share/dotnet:/usr/sbin:/usr/bin", "ENV DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_NOLOGO=1"];
+        string sdk = $"{Prefix}/linker:{LabCache.KeyOf(string.Join('\n', [tree.Root, .. environment]))}";
+        await podman.EnsureImageAsync(sdk, () => podman.ImportAsync(tree.Root, sdk, environment));
+
+        // The SDK that runs this, and the packages it has already, in place of a download.
+        string dotnet = Path.GetFullPath(Path.Join(typeof(object).Assembly.Location, "..", "..", "..", ".."));
+        string packages = Path.Join(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        string[] baseArgument = @base is null ? [] : ["--build-arg", $"BASE={@base}"];
+        await podman.RunAsync(
+        [
+            "build", "--tag", name, "--build-arg", $"SDK={sdk}", .. baseArgument,
+            "--volume", $"{dotnet}:/usr/share/dotnet:ro", "--volume", $"{packages}:/root/.nuget/packages",
+            Checkout.Root,
+        ]);
+    }
+
+    /// <summary>Plain Debian with the packages of <c>images/debian</c>, without bootc.</summary>
+    public static Task<string> DebianBase => Base.Value;
+
+    /// <inheritdoc cref="DebianBase"/>
     internal static async Task<string> EnsureBaseAsync(Podman podman)
     {
         DebianTree tree = await Lab.DebianBase;

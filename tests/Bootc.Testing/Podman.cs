@@ -84,12 +84,12 @@ public sealed class Podman
     }
 
     /// <summary>Makes an image of one layer out of a folder.</summary>
-    public Task ImportAsync(string folder, string name, CancellationToken cancellationToken = default) =>
+    /// <param name="changes">Instructions of a Containerfile that set the image's configuration.</param>
+    public Task ImportAsync(string folder, string name, params IEnumerable<string> changes) =>
         LabProgram.RunAsync(
             Cli.Wrap("tar").WithArguments(
                 ["-C", folder, "--xattrs", "--xattrs-include=*", "--numeric-owner", "--sort=name", "-cf", "-", "."])
-            | Command("import", "--quiet", "-", name),
-            cancellationToken);
+            | Command(["import", "--quiet", .. changes.SelectMany(c => (string[])["--change", c]), "-", name]));
 
     private static async Task<Podman> StartAsync()
     {

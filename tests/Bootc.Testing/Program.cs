@@ -1,28 +1,28 @@
 using System.CommandLine;
+using Bootc.Testing.Commands;
 
 namespace Bootc.Testing;
 
-/// <summary>The lab from the command line, for the scripts: prepares the parts that the tests and the demo run on.</summary>
+/// <summary>The lab from the command line, for the scripts.</summary>
 internal static class Program
 {
-    private static Task<int> Main(string[] arguments)
+    private static async Task<int> Main(string[] arguments)
     {
         RootCommand root = new("The lab of bootc's tests")
         {
-            PrepareCommand(),
+            DemoCommand.Create(),
+            PrepareCommand.Create(),
+            TestCommand.Create(),
+            VmCommand.Create(),
         };
-        return root.Parse(arguments).InvokeAsync();
-    }
-
-    private static Command PrepareCommand()
-    {
-        Command command = new("prepare", "Install what is missing on this machine and fill the cache");
-        command.SetAction(async (_, cancellationToken) =>
+        try
         {
-            await HostPackages.EnsureAsync(cancellationToken);
-            await Task.WhenAll(Lab.SidTree, Lab.ToolsTree, Podman.Instance);
-            return 0;
-        });
-        return command;
+            return await root.Parse(arguments).InvokeAsync(new() { EnableDefaultExceptionHandler = false });
+        }
+        catch (Exception failure) when (failure is InvalidOperationException or TimeoutException or IOException or CliWrap.Exceptions.CliWrapException)
+        {
+            LabLog.Write(failure.Message);
+            return 1;
+        }
     }
 }

@@ -1,0 +1,83 @@
+using System.CommandLine;
+using CliWrap;
+using Command = System.CommandLine.Command;
+
+namespace Bootc.Testing.Commands;
+
+/// <summary><c>lab test</c>: all checks and tests, as CI runs them.</summary>
+internal static class TestCommand
+{
+    private const string Solution = "Bootc.sln";
+
+    public static Command Create()
+    {
+        Option<bool> all = new("--all") { Description = "Run also the tests that take long (trait Category=All)" };
+        Command command = new("test", "Build everything and run the tests") { all };
+        command.SetAction((parse, cancellationToken) => RunAsync(parse.GetValue(all), cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(bool all, CancellationToken cancellationToken)
+    {
+        // Two runs on one machine would count each other's loop devices and fight for the processors.
+        using LabLock _ = await LabLock.TakeAsync("/run/lock/bootc-lab-test", cancellationToken);
+        LabLog.Write(Directory.Exists(Checkout.PathOf("..", "shared", "vectors"))
+            ? "shared vectors: found beside the checkout, their tests run"
+            : "shared vectors: not found (../shared/vectors); only the vectors of tests/vectors are used");
+
+        await HostPackages.EnsureAsync(cancellationToken);
+        Task trees = Task.WhenAll(Lab.SidTree, Lab.ToolsTree, Lab.DebianBase);
+        bool good = await DotnetAsync("Building", ["build", Solution, "-v", "quiet", "--nologo"], cancellationToken)
+            && await DotnetAsync("Checking the formatting", ["format", Solution, "--verify-no-changes", "--no-restore"], cancellationToken);
+        await trees;
+        TestResults results = new(0, 0, 0);
+        if (good)
+        {
+            await LabImages.Debian;
+            foreach (string project in TestProjects())
+            {
+                results += await TestAsync(project, all, cancellationToken);
+            }
+        }
+
+        Console.WriteLine(results);
+        return good && results.IsGood ? 0 : 1;
+    }
+
+    private static IEnumerable<string> TestProjects() =>
+        Directory.EnumerateFiles(Checkout.PathOf("tests"), "*Tests.csproj", SearchOption.AllDirectories)
+            // Quick ones first: what is broken shows early.
+            .OrderBy(p => p.EndsWith("SystemTests.csproj", StringComparison.Ordinal))
+            .ThenBy(p => p, StringComparer.Ordinal);
+
+    private static async Task<TestResults> TestAsync(string project, bool all, CancellationToken cancellationToken)
+    {
+        string name = Path.GetFileNameWithoutExtension(project);
+        string folder = Path.Join(Checkout.Artifacts, "test-results");
+        string trx = Path.Join(folder, $"{name}.trx");
+        File.Delete(trx);
+        string[] filter = all ? [] : ["--filter", "Category!=All"];
+        bool good = await DotnetAsync(
+            $"Testing {name}",
+            ["test", project, "--no-build", "--nologo", "--results-directory", folder, "--logger", $"trx;LogFileName={name}.trx", .. filter],
+            cancellationToken);
+        // A room without tests leaves no file, and is no failure.
+        TestResults results = File.Exists(trx) ? TestResults.Read(trx) : new(0, 0, 0);
+        return !good && results.Failed == 0 ? results + TestResults.Crashed : results;
+    }
+
+    private static Task<bool> DotnetAsync(string what, string[] arguments, CancellationToken cancellationToken) =>
+        LabLog.StepAsync(what, async () =>
+        {
+            // On stderr: stdout holds the result alone.
+            await using Stream output = Console.OpenStandardError();
+            CommandResult result = await Cli.Wrap("dotnet")
+                .WithArguments(arguments)
+                .WithWorkingDirectory(Checkout.Root)
+                .WithValidation(CommandResultValidation.None)
+                .WithStandardOutputPipe(PipeTarget.ToStream(output))
+                .WithStandardErrorPipe(PipeTarget.ToStream(output))
+                .ExecuteAsync(cancellationToken);
+            return result.ExitCode == 0;
+        });
+}

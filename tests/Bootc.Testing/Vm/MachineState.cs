@@ -1,0 +1,32 @@
+namespace Bootc.Testing.Vm;
+
+/// <summary>
+/// A virtual machine that is switched off: its disk and what its firmware remembers. Booting leaves it as it is and
+/// makes another, so that many tests can go on from one.
+/// </summary>
+/// <param name="Disk">The disk image.</param>
+/// <param name="Format">Its format: <c>raw</c>, or <c>qcow2</c> for what a boot left.</param>
+/// <param name="FirmwareVariables">The file of the UEFI variables; null for a machine that never ran.</param>
+public sealed record MachineState(string Disk, string Format = "raw", string? FirmwareVariables = null)
+{
+    /// <summary>The disk as one raw file at <paramref name="path"/>, for programs of this machine.</summary>
+    public async Task<string> ToRawAsync(string path, CancellationToken cancellationToken = default)
+    {
+        DebianTree tools = await Lab.ToolsTree;
+        await tools.RunAsync("qemu-img", ["convert", "-f", Format, "-O", "raw", Disk, path], cancellationToken);
+        return path;
+    }
+
+    /// <summary>A copy to write on: only what is written takes space. Files go to <paramref name="folder"/>.</summary>
+    internal async Task<MachineState> BranchAsync(string folder, CancellationToken cancellationToken)
+    {
+        DebianTree tools = await Lab.ToolsTree;
+        MachineState branch = new(Path.Join(folder, "disk.qcow2"), "qcow2", Path.Join(folder, "variables.fd"));
+        await tools.RunAsync(
+            "qemu-img",
+            ["create", "-q", "-f", "qcow2", "-b", Path.GetFullPath(Disk), "-F", Format, branch.Disk],
+            cancellationToken);
+        File.Copy(FirmwareVariables ?? tools.PathOf("usr/share/OVMF/OVMF_VARS_4M.fd"), branch.FirmwareVariables!, overwrite: true);
+        return branch;
+    }
+}

@@ -1,0 +1,68 @@
+using System.Text.RegularExpressions;
+
+namespace Bootc.Testing.Vm;
+
+/// <summary>A guest that is up, or coming up, with a root shell to it. It runs on a copy of the machine's disk.</summary>
+public sealed partial class RunningGuest : IAsyncDisposable
+{
+    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(4);
+
+    private RunningGuest(Qemu qemu, GuestShell shell, string folder)
+    {
+        Qemu = qemu;
+        Shell = shell;
+        Folder = folder;
+    }
+
+    /// <summary>The machine.</summary>
+    public Qemu Qemu { get; }
+
+    /// <summary>The shell; it answers once the guest is up.</summary>
+    public GuestShell Shell { get; }
+
+    /// <summary>Where the console's log and the disk are.</summary>
+    public string Folder { get; }
+
+    /// <summary>Starts a machine.</summary>
+    /// <param name="prompt">Whether the shell is for a person.</param>
+    public static async Task<RunningGuest> StartAsync(
+        MachineState machine, string name, bool prompt = false, CancellationToken cancellationToken = default)
+    {
+        string folder = Guest.NewFolder(name);
+        // Paths of Unix sockets end at 107 bytes; those of checkouts do not.
+        string socket = Path.Join(Path.GetTempPath(), $"bootc-lab-{Guid.NewGuid():N}");
+        MachineState copy = await machine.BranchAsync(folder, cancellationToken);
+        Qemu qemu = await Qemu.StartAsync(
+            [.. await Guest.ArgumentsAsync(copy), .. GuestShell.Arguments(socket, prompt)], Path.Join(folder, "console.log"));
+        try
+        {
+            await qemu.WaitAsync("QEMU's start", () => File.Exists(socket), TimeSpan.FromSeconds(30), cancellationToken);
+            GuestShell shell = await GuestShell.ConnectAsync(socket, cancellationToken);
+            File.Delete(socket);
+            return new(qemu, shell, folder);
+        }
+        catch
+        {
+            await qemu.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Waits for the login prompt on the console and returns the lines it stands under.</summary>
+    public async Task<string> WaitForLoginAsync(CancellationToken cancellationToken = default)
+    {
+        await Qemu.WaitAsync("the login prompt", () => Qemu.Console.Has(LoginPrompt()), BootLimit, cancellationToken);
+        return LoginPrompt().Match(Qemu.Console.Text).Value.Trim();
+    }
+
+    /// <summary>agetty's greeting (/etc/issue) and prompt.</summary>
+    [GeneratedRegex(@"^[^\r\n]+ ttyS0\s+^\S+ login: ", RegexOptions.Multiline)]
+    private static partial Regex LoginPrompt();
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        Shell.Dispose();
+        await Qemu.DisposeAsync();
+    }
+}
