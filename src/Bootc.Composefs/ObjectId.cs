@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 
 namespace Bootc.Composefs;
 
@@ -33,6 +34,9 @@ public sealed class ObjectId : IEquatable<ObjectId>
             return $"{hex.AsSpan(0, 2)}/{hex.AsSpan(2)}";
         }
     }
+
+    /// <summary>Whether a path is <see cref="ObjectPath"/>.</summary>
+    public bool IsObjectPath(ReadOnlySpan<byte> path) => Ascii.Equals(path, ObjectPath);
 
     /// <summary>Takes a raw digest of 32 or 64 bytes; any other length is a <see cref="FormatException"/>.</summary>
     public static ObjectId FromDigest(ReadOnlySpan<byte> digest) =>

@@ -40,8 +40,22 @@ internal static class OverlayXattrs
         HasPrefix(xattrs, Prefix) ? XattrList.From(xattrs.Select(Escape)) : xattrs;
 
     /// <summary>The user's attributes of an image; <see cref="InvalidDataException"/> if one is left that only overlayfs may have.</summary>
-    public static XattrList Unescape(XattrList xattrs) =>
-        HasPrefix(xattrs, Prefix) ? XattrList.From(xattrs.Select(Unescape)) : xattrs;
+    /// <param name="known">What was unescaped before, so that attributes many inodes share stay shared.</param>
+    public static XattrList Unescape(XattrList xattrs, Dictionary<Xattr, Xattr> known)
+    {
+        return HasPrefix(xattrs, Prefix) ? XattrList.From(xattrs.Select(Once)) : xattrs;
+
+        Xattr Once(Xattr xattr)
+        {
+            if (!known.TryGetValue(xattr, out Xattr? unescaped))
+            {
+                unescaped = Unescape(xattr);
+                known.Add(xattr, unescaped);
+            }
+
+            return unescaped;
+        }
+    }
 
     /// <summary>Bytes of the metacopy attribute of a file whose digest is known.</summary>
     public static int MetacopyLength(ObjectId id) => MetacopyHeaderSize + id.Digest.Length;

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Bootc.Composefs.Tree;
 
 /// <summary>Builds a tree from the lines of a dumpfile.</summary>
@@ -189,15 +187,9 @@ internal sealed class DumpfileReader
 
         byte[] path = DumpfileField.IsUnset(payload) ? [] : DumpfileField.Unescape(payload, "payload", Dumpfile.MaxPathLength);
         ObjectId? id = DumpfileField.IsUnset(digest) ? null : ObjectId.Parse(DumpfileField.Show(digest));
-        return id is not null && IsObjectPath(path, id)
+        return id is not null && id.IsObjectPath(path)
             ? new Inode.ObjectFile(metadata, id, size)
             : new Inode.ForeignFile(metadata, path, id, size);
-    }
-
-    private static bool IsObjectPath(ReadOnlySpan<byte> path, ObjectId id)
-    {
-        string expected = id.ObjectPath;
-        return path.Length == expected.Length && Ascii.Equals(path, expected);
     }
 
     private XattrList ReadXattrs(ReadOnlySpan<byte> text)

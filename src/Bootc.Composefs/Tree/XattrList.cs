@@ -21,25 +21,15 @@ public sealed class XattrList : IReadOnlyList<Xattr>, IEquatable<XattrList>
     /// <summary>Sorts attributes given in any order; of two with the same name the later one counts.</summary>
     public static XattrList From(IEnumerable<Xattr> xattrs)
     {
-        List<Xattr> sorted = [];
-        foreach (Xattr xattr in xattrs)
+        Xattr[] sorted = [.. xattrs];
+        if (IsSorted(sorted))
         {
-            int at = sorted.FindIndex(x => x.Name.SequenceCompareTo(xattr.Name) >= 0);
-            if (at < 0)
-            {
-                sorted.Add(xattr);
-            }
-            else if (sorted[at].Name.SequenceEqual(xattr.Name))
-            {
-                sorted[at] = xattr;
-            }
-            else
-            {
-                sorted.Insert(at, xattr);
-            }
+            return sorted.Length == 0 ? Empty : new(sorted);
         }
 
-        return sorted.Count == 0 ? Empty : new([.. sorted]);
+        // A stable sort: of equal names the last one given comes last, and stays.
+        sorted = [.. sorted.Order(Comparer<Xattr>.Create((left, right) => left.Name.SequenceCompareTo(right.Name)))];
+        return new([.. sorted.Where((xattr, i) => i + 1 == sorted.Length || !xattr.Name.SequenceEqual(sorted[i + 1].Name))]);
     }
 
     /// <summary>The attribute of that name, or null.</summary>
@@ -87,6 +77,19 @@ public sealed class XattrList : IReadOnlyList<Xattr>, IEquatable<XattrList>
         }
 
         return hash.ToHashCode();
+    }
+
+    private static bool IsSorted(Xattr[] xattrs)
+    {
+        for (int i = 1; i < xattrs.Length; i++)
+        {
+            if (xattrs[i - 1].Name.SequenceCompareTo(xattrs[i].Name) >= 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     public IEnumerator<Xattr> GetEnumerator() => ((IEnumerable<Xattr>)_sorted).GetEnumerator();
