@@ -16,6 +16,7 @@ public static class HostPackages
         ("mtools", "/usr/bin/mcopy"),
         ("dosfstools", "/usr/sbin/mkfs.vfat"),
         ("e2fsprogs", "/usr/sbin/mkfs.ext4"),
+        ("xfsprogs", "/usr/sbin/mkfs.xfs"),
         ("fdisk", "/usr/sbin/sfdisk"),
         ("strace", "/usr/bin/strace"),
         ("selinux-utils", "/usr/sbin/matchpathcon"),

@@ -92,7 +92,10 @@ public sealed class ObjectStore
     public bool Contains(ObjectId id) => _objects.Exists(id.ObjectPath);
 
     /// <summary>Length in bytes; a missing object is an <see cref="InvalidDataException"/>.</summary>
-    public long SizeOf(ObjectId id) => _objects.TryStatus(id.ObjectPath)?.Size ?? throw Missing(id);
+    public long SizeOf(ObjectId id) => TrySizeOf(id) ?? throw Missing(id);
+
+    /// <summary>Length in bytes; null where the object is missing.</summary>
+    public long? TrySizeOf(ObjectId id) => _objects.TryStatus(id.ObjectPath)?.Size;
 
     /// <summary>
     /// Opens an object for reading. A digest that the kernel enforces must be its name; without one the object is refused where
@@ -178,6 +181,12 @@ public sealed class ObjectStore
         return id;
     }
 
+    /// <summary>Whether the digest that the kernel enforces is this one; null where it enforces none.</summary>
+    internal static bool? MeasuresAs(Fd file, ObjectId id) =>
+        FsVerity.TryMeasure(file) is var (algorithm, digest)
+            ? algorithm == (uint)id.Algorithm && id.Digest.SequenceEqual(digest)
+            : null;
+
     /// <summary>The digest of a file's content, from its beginning.</summary>
     internal ObjectId Hash(Fd file)
     {
@@ -215,6 +224,8 @@ public sealed class ObjectStore
 
     private static bool IsFull(SyscallException e) => e.Errno is Errno.ENOSPC or Errno.EDQUOT;
 
+    private static bool IsBusy(SyscallException e) => e.Errno is Errno.ETXTBSY or Errno.EBUSY;
+
     private IOException Full(SyscallException e) => new($"there is no space left for the repository {_repository.Path}", e);
 
     private InvalidDataException Missing(ObjectId id) => new($"object {id} is missing from the repository {_repository.Path}");
@@ -239,12 +250,6 @@ public sealed class ObjectStore
         }
     }
 
-    /// <summary>Whether the digest that the kernel enforces is this one; null where it enforces none.</summary>
-    private static bool? MeasuresAs(Fd file, ObjectId id) =>
-        FsVerity.TryMeasure(file) is var (algorithm, digest)
-            ? algorithm == (uint)id.Algorithm && id.Digest.SequenceEqual(digest)
-            : null;
-
     /// <summary>
     /// Whether a sound object of that name is there. One without fs-verity may have been cut short by a power failure before
     /// anything named it, so it is sealed now or else read; false lets it be replaced.
@@ -258,9 +263,16 @@ public sealed class ObjectStore
         }
 
         bool? measured = MeasuresAs(file, id);
-        if (measured is null && FsVerity.TryEnable(file, (uint)Algorithm))
+        try
         {
-            measured = MeasuresAs(file, id);
+            if (measured is null && FsVerity.TryEnable(file, (uint)Algorithm))
+            {
+                measured = MeasuresAs(file, id);
+            }
+        }
+        catch (SyscallException e) when (IsBusy(e))
+        {
+            return false; // somebody else is at it, for as long as the file is long
         }
 
         return measured ?? (IsVerityRequired ? throw new VerityUnavailableException(file.Path) : Hash(file).Equals(id));
@@ -326,7 +338,7 @@ public sealed class ObjectStore
                     ? true
                     : throw new InvalidDataException($"{file.Path} was damaged while it was stored: the kernel does not measure {id}");
             }
-            catch (SyscallException e) when (e.Errno == Errno.ETXTBSY)
+            catch (SyscallException e) when (IsBusy(e))
             {
                 Thread.Sleep(1);
             }

@@ -33,7 +33,10 @@ public sealed class Publication
         Add(links.PathOfReference(category, StreamStore.EscapeReference(name)), links.PathOf(stream));
     }
 
-    /// <summary>Syncs the file system once, then makes the links. A publication is published once.</summary>
+    /// <summary>
+    /// Syncs the file system once, then makes the links, which become durable with whatever is synced next. A publication is
+    /// published once.
+    /// </summary>
     public void Publish()
     {
         ObjectDisposedException.ThrowIf(_published, this);

@@ -131,6 +131,46 @@ public class ObjectStoreTests
         fixture.Objects.ReadBytes(id, size).Should().Equal(content);
     }
 
+    [Fact]
+    public async Task Shares_the_blocks_of_a_file_where_the_file_system_can()
+    {
+        await HostPackages.EnsureAsync();
+        string folder = Directory.CreateTempSubdirectory("bootc-reflink-").FullName;
+        string disk = folder + ".xfs";
+        using (FileStream file = File.Create(disk))
+        {
+            file.SetLength(300 << 20);
+        }
+
+        await LabProgram.RunAsync("mkfs.xfs", ["-q", disk]);
+        await LabProgram.RunAsync("mount", ["-o", "loop", disk, folder]);
+        try
+        {
+            using RepositoryFixture fixture = new(folder: folder);
+            byte[] content = Random(1 << 20);
+            string path = Path.Join(fixture.Folder, "source");
+            File.WriteAllBytes(path, content);
+            using MemoryStream seen = new();
+            ObjectId id;
+            using (Fd source = Fd.OpenRead(path))
+            {
+                id = fixture.Objects.EnsureFrom(source, content.Length, seen.Write);
+            }
+
+            string extents = await LabProgram.RunAsync("filefrag", ["-v", "-s", fixture.PathOf(id)]);
+
+            extents.Should().Contain("shared");
+            seen.ToArray().Should().Equal(content);
+            fixture.Objects.ReadBytes(id, content.Length).Should().Equal(content);
+        }
+        finally
+        {
+            await LabProgram.RunAsync("umount", [folder]);
+            Directory.Delete(folder);
+            File.Delete(disk);
+        }
+    }
+
     [Theory]
     [InlineData(9)]
     [InlineData(11)]
