@@ -1,16 +1,17 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Bootc.Composefs.Erofs;
 
 namespace Bootc.Composefs.Store;
 
 /// <summary>What <c>meta.json</c> says of a repository (specification §2.1).</summary>
 /// <param name="Algorithm">Hash of all its objects' digests.</param>
-/// <param name="DefaultFormat">EROFS format (0, 1 or 2) of the images that get named.</param>
-/// <param name="ExtraFormats">Formats that are written beside the default one.</param>
+/// <param name="DefaultFormat">Layout of the images that get named.</param>
+/// <param name="ExtraFormats">Layouts that are written beside the default one.</param>
 /// <param name="IsReadOnly">It has features of which only reading is safe for those who do not know them.</param>
 public sealed record RepositoryConfig(
-    VerityAlgorithm Algorithm, int DefaultFormat, ImmutableArray<int> ExtraFormats, bool IsReadOnly = false)
+    VerityAlgorithm Algorithm, ErofsVersion DefaultFormat, ImmutableArray<ErofsVersion> ExtraFormats, bool IsReadOnly = false)
 {
     /// <summary>The name of the file in the repository.</summary>
     public const string FileName = "meta.json";
@@ -18,12 +19,11 @@ public sealed record RepositoryConfig(
     /// <summary>What it may have at most, in bytes.</summary>
     internal const int MaxSize = 64 << 10;
 
-    private const int NewestFormat = 2;
     private const int NewestVersion = 1;
     private const string V1Feature = "v1_erofs";
 
     /// <summary>What new repositories get: EROFS format 1 only.</summary>
-    public static RepositoryConfig New(VerityAlgorithm algorithm) => new(algorithm, DefaultFormat: 1, []);
+    public static RepositoryConfig New(VerityAlgorithm algorithm) => new(algorithm, ErofsVersion.V1, []);
 
     /// <summary>
     /// Reads the content of <c>meta.json</c>. What is malformed, newer than this program or marked incompatible is an
@@ -53,11 +53,11 @@ public sealed record RepositoryConfig(
         }
 
         bool hasV1Feature = features.ReadOnlyCompatible?.Contains(V1Feature) == true;
-        ErofsFormatsJson formats = ReadFormats(meta.ErofsFormats, hasV1Feature);
+        (ErofsVersion format, ImmutableArray<ErofsVersion> extra) = ReadFormats(meta.ErofsFormats, hasV1Feature);
         return new(
             ParseAlgorithm(meta.Algorithm),
-            formats.Default,
-            [.. formats.Extra ?? []],
+            format,
+            extra,
             IsReadOnly: features.ReadOnlyCompatible?.Any(f => f != V1Feature) == true);
     }
 
@@ -67,8 +67,8 @@ public sealed record RepositoryConfig(
         MetaJson meta = new(
             NewestVersion,
             Algorithm == VerityAlgorithm.Sha256 ? "fsverity-sha256-12" : "fsverity-sha512-12",
-            new([], DefaultFormat == 1 ? [V1Feature] : [], []),
-            new(DefaultFormat, ExtraFormats is [] ? null : [.. ExtraFormats]));
+            new([], DefaultFormat == ErofsVersion.V1 ? [V1Feature] : [], []),
+            new((int)DefaultFormat, ExtraFormats is [] ? null : [.. ExtraFormats.Select(f => (int)f)]));
         return [.. JsonSerializer.SerializeToUtf8Bytes(meta, MetaJsonContext.Default.MetaJson), (byte)'\n'];
     }
 
@@ -81,19 +81,19 @@ public sealed record RepositoryConfig(
     };
 
     /// <summary>Writers that knew only format 2 did not write the field or wrote its default; there the feature decides.</summary>
-    private static ErofsFormatsJson ReadFormats(ErofsFormatsJson? formats, bool hasV1Feature)
+    private static (ErofsVersion Format, ImmutableArray<ErofsVersion> Extra) ReadFormats(ErofsFormatsJson? formats, bool hasV1Feature)
     {
-        if (formats is null or { Default: NewestFormat, Extra: null or [] })
+        if (formats is null or { Default: (int)ErofsVersion.V2, Extra: null or [] })
         {
-            return new(hasV1Feature ? 1 : NewestFormat, null);
+            return (hasV1Feature ? ErofsVersion.V1 : ErofsVersion.V2, []);
         }
 
-        int unknown = formats.Extra?.Prepend(formats.Default).FirstOrDefault(IsUnknown, -1) ?? (IsUnknown(formats.Default) ? formats.Default : -1);
-        return unknown == -1
-            ? formats
-            : throw new InvalidDataException($"the repository wants images of EROFS format {unknown}; formats 0 to {NewestFormat} are known");
+        return (Known(formats.Default), [.. (formats.Extra ?? []).Select(Known)]);
 
-        static bool IsUnknown(int format) => format is < 0 or > NewestFormat;
+        static ErofsVersion Known(int format) =>
+            Enum.IsDefined((ErofsVersion)format)
+                ? (ErofsVersion)format
+                : throw new InvalidDataException($"the repository wants images of EROFS format {format}; formats 0 to 2 are known");
     }
 }
 

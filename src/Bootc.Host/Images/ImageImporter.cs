@@ -108,7 +108,7 @@ public sealed class ImageImporter(Repository repository, Steps steps)
     private ObjectId WriteImage(FileTree tree)
     {
         using ObjectStream output = new(repository.Objects.CreateWriter());
-        ErofsImage written = ErofsWriter.Write(tree, (ErofsVersion)repository.Config.DefaultFormat, repository.Algorithm, output);
+        ErofsImage written = ErofsWriter.Write(tree, repository.Config.DefaultFormat, repository.Algorithm, output);
         ObjectId stored = output.Finish();
         return stored.Equals(written.Id) ? stored : throw new InvalidDataException($"image {written.Id} was stored as {stored}");
     }
@@ -128,7 +128,7 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         publication.AddImage(boot);
 
         // The names of images of the oldest format have no version in them.
-        string version = repository.Config.DefaultFormat == (int)ErofsVersion.V2 ? "" : $".v{repository.Config.DefaultFormat}";
+        string version = repository.Config.DefaultFormat == ErofsVersion.V2 ? "" : $".v{(int)repository.Config.DefaultFormat}";
         ObjectId config = WriteDocument(
             ConfigContentType, image.ConfigBytes.Span,
             [.. layerReferences, ($"composefs.image{version}", plain), ($"composefs.image.boot{version}", boot)]);

@@ -1,4 +1,5 @@
 using System.Text;
+using Bootc.Composefs.Erofs;
 using Bootc.Composefs.Store;
 using Bootc.Linux;
 
@@ -39,7 +40,7 @@ public class RepositoryTests
     [Fact]
     public void Writes_extra_formats_only_when_there_are_any()
     {
-        string json = Encoding.UTF8.GetString(new RepositoryConfig(VerityAlgorithm.Sha256, 2, [1]).ToJson());
+        string json = Encoding.UTF8.GetString(new RepositoryConfig(VerityAlgorithm.Sha256, ErofsVersion.V2, [ErofsVersion.V1]).ToJson());
 
         json.Should().Contain("\"fsverity-sha256-12\"").And.Contain("\"read-only-compatible\": [],").And.EndWith(
             "  \"erofs_formats\": {\n    \"default\": 2,\n    \"extra\": [\n      1\n    ]\n  }\n}\n");
@@ -59,7 +60,7 @@ public class RepositoryTests
     {
         RepositoryConfig config = RepositoryConfig.Parse(Encoding.UTF8.GetBytes(json));
 
-        config.DefaultFormat.Should().Be(format);
+        ((int)config.DefaultFormat).Should().Be(format);
         config.IsReadOnly.Should().Be(isReadOnly);
     }
 
@@ -88,7 +89,7 @@ public class RepositoryTests
         using Dir parent = Dir.Open(fixture.Folder);
         using Repository again = Repository.Ensure(parent, "composefs", VerityMode.Optional);
 
-        again.Config.DefaultFormat.Should().Be(2);
+        again.Config.DefaultFormat.Should().Be(ErofsVersion.V2);
         File.ReadAllText(fixture["meta.json"]).Should().Be(legacy);
     }
 
