@@ -1,20 +1,11 @@
 using System.Text;
+using Bootc.Composefs.Store;
 using Bootc.Linux;
 using Bootc.Linux.Block;
 using Bootc.Linux.Mounts;
 using Bootc.Linux.Verity;
 
 namespace Bootc.Composefs;
-
-/// <summary>How much the kernel must vouch for an image and its objects.</summary>
-public enum VerityDemand
-{
-    /// <summary>Nothing is demanded.</summary>
-    None,
-
-    /// <summary>The image's fs-verity digest must be its id, and overlay checks that of each object it opens.</summary>
-    Required,
-}
 
 /// <summary>
 /// A composefs image as a file system: an overlay whose visible layer is the EROFS image and whose data-only layer is the
@@ -33,16 +24,18 @@ public static class ComposefsMount
     /// </summary>
     /// <param name="repository">The repository, with <c>images/</c> and <c>objects/</c>.</param>
     /// <param name="id">The image; it is opened by this name.</param>
-    /// <param name="verity">What the kernel must vouch for.</param>
+    /// <param name="verity">
+    /// Required: the digest that the kernel measures must be the id, and overlay checks each object it opens. Optional: neither.
+    /// </param>
     /// <param name="underOverlay">
     /// Whether another overlay is to be put on top. File systems may be stacked two high, and an image mounted straight from a
     /// file counts as one, so it then gets a loop device.
     /// </param>
     /// <exception cref="InvalidDataException">The image is missing or is not what its name says.</exception>
-    public static DetachedMount Mount(Dir repository, ObjectId id, VerityDemand verity, bool underOverlay = false)
+    public static DetachedMount Mount(Dir repository, ObjectId id, VerityMode verity, bool underOverlay = false)
     {
         using Fd image = OpenImage(repository, id);
-        if (verity == VerityDemand.Required)
+        if (verity == VerityMode.Required)
         {
             CheckMeasuredDigest(image, id);
         }
@@ -58,10 +51,10 @@ public static class ComposefsMount
     }
 
     /// <summary>What a repository itself asks for: it is sealed where its <c>meta.json</c> has fs-verity.</summary>
-    public static VerityDemand DemandOf(Dir repository)
+    public static VerityMode ModeOf(Dir repository)
     {
         using Fd? metadata = repository.TryOpenFile("meta.json");
-        return metadata is not null && FsVerity.TryMeasure(metadata) is not null ? VerityDemand.Required : VerityDemand.None;
+        return metadata is not null && FsVerity.TryMeasure(metadata) is not null ? VerityMode.Required : VerityMode.Optional;
     }
 
     /// <summary>Mounts an EROFS image from its file, or through a loop device where the kernel (before Linux 6.12) cannot.</summary>
@@ -82,7 +75,7 @@ public static class ComposefsMount
         return MountErofs(loop.Path);
     }
 
-    private static DetachedMount MountOverlay(Dir repository, Fd image, ObjectId id, VerityDemand verity, bool underOverlay)
+    private static DetachedMount MountOverlay(Dir repository, Fd image, ObjectId id, VerityMode verity, bool underOverlay)
     {
         using Dir objects = repository.OpenDir("objects");
         using DetachedMount metadata = MountErofs(image, onLoopDevice: underOverlay);
@@ -92,7 +85,7 @@ public static class ComposefsMount
             Source = SourcePrefix + id,
             Lower = lower,
             DataOnlyLower = objects,
-            RequireVerity = verity == VerityDemand.Required,
+            RequireVerity = verity == VerityMode.Required,
         };
         return overlay.Mount(MountFlags.ReadOnly, metadata);
     }

@@ -1,4 +1,5 @@
 using Bootc.Composefs;
+using Bootc.Composefs.Store;
 using Bootc.Linux;
 using Bootc.Linux.Mounts;
 
@@ -69,7 +70,7 @@ internal static class RootSetup
             ?? throw new InvalidDataException($"{sysroot.Path} has no composefs repository");
 
         DetachedMount root = ComposefsMount.Mount(
-            repository, image.Id, image.VerityOptional ? VerityDemand.None : VerityDemand.Required, underOverlay);
+            repository, image.Id, image.VerityOptional ? VerityMode.Optional : VerityMode.Required, underOverlay);
         if (!config.TransientRoot)
         {
             return root;

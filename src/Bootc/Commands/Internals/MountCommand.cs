@@ -20,7 +20,7 @@ internal static class MountCommand
             using Dir repository = Dir.Open(parse.GetRequiredValue(repo));
             using Dir target = Dir.Open(parse.GetRequiredValue(mountPoint));
             using DetachedMount mount = ComposefsMount.Mount(
-                repository, ObjectId.Parse(parse.GetRequiredValue(image)), ComposefsMount.DemandOf(repository));
+                repository, ObjectId.Parse(parse.GetRequiredValue(image)), ComposefsMount.ModeOf(repository));
             mount.AttachOver(target);
         });
         return command;
