@@ -119,6 +119,10 @@ internal sealed record RootSetupConfig(bool TransientRoot = false, StateMount Et
                     case TomlParseEventKind.String when path.Count == 2:
                         values[$"{path.Peek()}.{name}"] = parser.GetString();
                         break;
+                    case TomlParseEventKind.Integer or TomlParseEventKind.Float or TomlParseEventKind.DateTime when path.Count == 2:
+                        // Of no key that is known here; it only has to be named if it stands where something else belongs.
+                        values[$"{path.Peek()}.{name}"] = parser.Current.Kind;
+                        break;
                 }
             }
         }

@@ -189,7 +189,7 @@ public sealed class RootSetupTests(InstalledDisk disk) : IClassFixture<Installed
             {call} && exit 99 || code=$?
             cat /proc/self/mountinfo | diff before -
             ls -d /run/bootc-* 2>/dev/null || :
-            losetup --list --noheadings | grep composefs/objects || :
+            losetup --list --noheadings | grep -F "$PWD/sysroot" || :
             cat kmsg
             exit $code
             """);
