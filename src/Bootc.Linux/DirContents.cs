@@ -82,13 +82,20 @@ public sealed unsafe partial class Dir
     /// </summary>
     public void WriteAtomically(string name, ReadOnlySpan<byte> content, uint mode = Mode644)
     {
+        byte[] bytes = content.ToArray();
+        WriteAtomically(name, file => file.Write(bytes), mode);
+    }
+
+    /// <summary>As the other overload, for content that is made while it is written.</summary>
+    public void WriteAtomically(string name, Action<Stream> write, uint mode = Mode644)
+    {
         string temporary = $".{name}.{Guid.NewGuid():N}";
         try
         {
-            using (Fd file = CreateFile(temporary, mode))
+            using (FileStream file = CreateFile(temporary, mode).IntoStream(FileAccess.Write))
             {
-                file.Write(content);
-                file.Sync();
+                write(file);
+                file.Flush(flushToDisk: true);
             }
 
             Rename(temporary, name);

@@ -12,6 +12,9 @@ internal static class InternalsCommand
         {
             new Command("composefs", "Read, write and check composefs images and repositories")
             {
+                MakeImageCommand.Create(),
+                DumpCommand.Create(),
+                DigestCommand.Create(),
                 MountCommand.Create(),
             },
             new Command("oci", "Read container images")
