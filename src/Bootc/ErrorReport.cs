@@ -43,7 +43,7 @@ internal static class ErrorReport
         {
             if (result is CommandResult { Command: var command })
             {
-                path.Insert(0, command is RootCommand ? "bootc" : command.Name);
+                path.Insert(0, command.Name);
             }
         }
 

@@ -65,7 +65,7 @@ public sealed class ErofsReader
         bool hasSelf = false;
         bool hasParent = false;
         bool hasWhiteouts = false;
-        foreach (Dirent dirent in DirectoryData.Read(_image.Data(pending.Located)))
+        foreach (Dirent dirent in DirectoryContents.Read(_image.Data(pending.Located)))
         {
             if (dirent.Name.Span.SequenceEqual("."u8))
             {

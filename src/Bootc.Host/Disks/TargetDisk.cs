@@ -62,7 +62,7 @@ public sealed class TargetDisk : IDisposable
         _device.Sync();
         _device.RereadPartitions();
 
-        SfdiskTable written = SfdiskTable.Parse(await programs.RunAsync("sfdisk", ["--json", Path], cancellationToken: cancellationToken));
+        SfdiskTable written = await ReadTableAsync(programs, cancellationToken);
         IReadOnlyList<PartitionNode> known = BlockDevice.Partitions(Path);
         List<PartitionNode> nodes = [];
         for (int number = 1; number <= table.Partitions.Length; number++)
@@ -81,6 +81,28 @@ public sealed class TargetDisk : IDisposable
         return nodes;
     }
 
+    /// <summary>What the table says of one partition.</summary>
+    public async Task<SfdiskPartition> DescribePartitionAsync(int number, Programs programs, CancellationToken cancellationToken) =>
+        (await ReadTableAsync(programs, cancellationToken)).Partitions[number - 1];
+
+    /// <summary>Removes the partition table, as far as that is possible: it is done while another failure is on its way to the user.</summary>
+    public async Task TryBlankAsync(Programs programs)
+    {
+        try
+        {
+            foreach (PartitionNode node in BlockDevice.Partitions(Path))
+            {
+                _device.RemovePartition(node.Number);
+            }
+
+            await programs.RunAsync("wipefs", ["--all", "--quiet", Path]);
+            _device.Sync();
+        }
+        catch (Exception e) when (Failure.IsExpected(e))
+        {
+        }
+    }
+
     /// <summary>Hands all that was written to the disk itself.</summary>
     public void Sync()
     {
@@ -94,6 +116,9 @@ public sealed class TargetDisk : IDisposable
         _loop?.Dispose();
         _file?.Dispose();
     }
+
+    private async Task<SfdiskTable> ReadTableAsync(Programs programs, CancellationToken cancellationToken) =>
+        SfdiskTable.Parse(await programs.RunAsync("sfdisk", ["--json", Path], cancellationToken: cancellationToken));
 
     private static async Task WaitForNodesAsync(IEnumerable<PartitionNode> nodes, CancellationToken cancellationToken)
     {

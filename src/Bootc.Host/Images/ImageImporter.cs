@@ -31,6 +31,12 @@ public sealed class ImageImporter(Repository repository, Steps steps)
     public async Task<ImportedImage> ImportAsync(IImageSource source, CancellationToken cancellationToken)
     {
         ResolvedImage image = await steps.RunAsync("Reading the image's manifest", () => source.ResolveAsync(cancellationToken).AsTask());
+        return await ImportAsync(source, image, cancellationToken);
+    }
+
+    /// <summary>Imports an image that was resolved before, from the same source.</summary>
+    public async Task<ImportedImage> ImportAsync(IImageSource source, ResolvedImage image, CancellationToken cancellationToken)
+    {
         ImmutableArray<ObjectId> layers = await ImportLayersAsync(source, image, cancellationToken);
 
         FileTree tree = steps.Run("Applying the layers", () => ApplyLayers(image, layers, cancellationToken));

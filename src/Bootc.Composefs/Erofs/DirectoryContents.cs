@@ -6,7 +6,7 @@ namespace Bootc.Composefs.Erofs;
 internal readonly record struct Dirent(ulong Nid, DirentType Type, ReadOnlyMemory<byte> Name);
 
 /// <summary>Takes the data of a directory apart.</summary>
-internal static class DirectoryData
+internal static class DirectoryContents
 {
     /// <summary>All names, in the order they stand in, which must be that of their bytes.</summary>
     public static IEnumerable<Dirent> Read(ReadOnlyMemory<byte> data)

@@ -1,0 +1,101 @@
+using System.Security.Cryptography;
+using System.Text;
+using Bootc.Composefs;
+using Bootc.Composefs.Tree;
+using Bootc.Host.Disks;
+using Bootc.Host.Images;
+
+namespace Bootc.Host.Boot;
+
+/// <summary>systemd-boot: copies it from the image to a new ESP, with the first deployment's kernel and entry.</summary>
+public sealed class SystemdBoot
+{
+    private const string LoaderConfig = "timeout 3\n";
+
+    /// <summary>Tells kernel-install and bootctl that the entries here are of type 1 (systemd's BOOT.md).</summary>
+    private const string EntriesFormat = "type1\n";
+
+    private const int RandomSeedBytes = 32;
+
+    private readonly ImageFiles _files;
+    private readonly Inode.RegularFile _loader;
+    private readonly string _suffix;
+
+    private SystemdBoot(ImageFiles files, Inode.RegularFile loader, string suffix)
+    {
+        _files = files;
+        _loader = loader;
+        _suffix = suffix;
+    }
+
+    /// <summary>The file that the firmware is told to start.</summary>
+    public string LoaderPath => $"EFI/systemd/systemd-boot{_suffix}.efi";
+
+    /// <summary>Finds the boot loader in an image, unsigned or signed by the distribution.</summary>
+    public static SystemdBoot Find(ImageFiles files, MachineArchitecture architecture)
+    {
+        string path = PathInImage(architecture);
+        Inode.RegularFile loader = files.FindFile(path) ?? files.FindFile($"{path}.signed")
+            ?? throw Missing(path);
+        return new(files, loader, architecture.EfiSuffix);
+    }
+
+    /// <summary>Where images have the loader; a signed one has <c>.signed</c> after it.</summary>
+    public static string PathInImage(MachineArchitecture architecture) => $"/usr/lib/systemd/boot/efi/systemd-boot{architecture.EfiSuffix}.efi";
+
+    internal static BootcException Missing(string path) =>
+        new($"the image has no boot loader: neither {path} nor {path}.signed; install systemd-boot in it");
+
+    /// <summary>Fills an empty ESP so that it boots one deployment. The entry comes last: before it nothing boots.</summary>
+    /// <param name="esp">The ESP.</param>
+    /// <param name="deployment">The deployment's id.</param>
+    /// <param name="kernel">Its kernel and initrd.</param>
+    /// <param name="name">File name of its entry.</param>
+    /// <param name="entry">Its entry.</param>
+    /// <param name="withRandomSeed">Whether to write a seed for the kernel's random numbers, which no two machines may share.</param>
+    /// <param name="cancellationToken">Stops between files.</param>
+    public async Task InstallAsync(
+        IBootFilesystem esp,
+        ObjectId deployment,
+        KernelFiles kernel,
+        BootEntryName name,
+        BootEntry entry,
+        bool withRandomSeed,
+        CancellationToken cancellationToken)
+    {
+        // The two directories come before all else in loader/, so that their directory slots share a sector: a power cut during
+        // their exchange then leaves both names as they were or both swapped.
+        await esp.EnsureDirectoryAsync(BootLayout.Entries, cancellationToken);
+        await esp.EnsureDirectoryAsync(BootLayout.StagedEntries, cancellationToken);
+        await esp.EnsureDirectoryAsync("EFI/BOOT", cancellationToken);
+        await esp.EnsureDirectoryAsync("EFI/systemd", cancellationToken);
+        await esp.EnsureDirectoryAsync(BootLayout.KernelDirectory(deployment), cancellationToken);
+
+        await CopyAsync(kernel.Vmlinuz, BootLayout.Kernel(deployment));
+        await CopyAsync(kernel.Initramfs, BootLayout.Initrd(deployment));
+        await CopyAsync(_loader, LoaderPath);
+        await CopyAsync(_loader, $"EFI/BOOT/BOOT{_suffix.ToUpperInvariant()}.EFI");
+        await WriteAsync("loader/loader.conf", Encoding.UTF8.GetBytes(LoaderConfig));
+        await WriteAsync("loader/entries.srel", Encoding.UTF8.GetBytes(EntriesFormat));
+        if (withRandomSeed)
+        {
+            await WriteAsync("loader/random-seed", RandomNumberGenerator.GetBytes(RandomSeedBytes));
+        }
+
+        esp.Sync();
+        await WriteAsync($"{BootLayout.Entries}/{name}", Encoding.UTF8.GetBytes(entry.ToString()));
+        esp.Sync();
+
+        async Task CopyAsync(Inode.RegularFile file, string path)
+        {
+            using Stream content = _files.Open(file);
+            await esp.WriteFileAsync(path, content, cancellationToken);
+        }
+
+        async Task WriteAsync(string path, byte[] content)
+        {
+            using MemoryStream stream = new(content);
+            await esp.WriteFileAsync(path, stream, cancellationToken);
+        }
+    }
+}

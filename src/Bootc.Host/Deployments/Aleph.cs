@@ -1,0 +1,35 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Bootc.Host.Deployments;
+
+/// <summary>
+/// <c>.bootc-aleph.json</c> at the root of the disk: how the machine began, never changed afterwards. Names are those of
+/// upstream's file; <c>fsverity</c> and <c>bootc-version</c> are ours.
+/// </summary>
+/// <param name="Image">The update source that was recorded.</param>
+/// <param name="Digest">Digest of the manifest that was installed.</param>
+/// <param name="Version">Version of the image, by its label; null where it has none.</param>
+/// <param name="Timestamp">When the image was built; null where it does not say.</param>
+/// <param name="Kernel">Release of the kernel that ran during the install.</param>
+/// <param name="Selinux">SELinux during the install: enabled or disabled.</param>
+/// <param name="FsVerity"><c>required</c>, or <c>optional</c> where the installing kernel could not seal files.</param>
+/// <param name="BootcVersion">Version of this program.</param>
+public sealed record Aleph(
+    string Image,
+    string Digest,
+    string? Version,
+    DateTimeOffset? Timestamp,
+    string Kernel,
+    string Selinux,
+    [property: JsonPropertyName("fsverity")] string FsVerity,
+    [property: JsonPropertyName("bootc-version")] string BootcVersion)
+{
+    public const string FileName = ".bootc-aleph.json";
+
+    public string ToJson() => JsonSerializer.Serialize(this, AlephJson.Default.Aleph) + "\n";
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSerializable(typeof(Aleph))]
+internal sealed partial class AlephJson : JsonSerializerContext;

@@ -1,0 +1,29 @@
+using Bootc.Composefs;
+using Bootc.Oci;
+
+namespace Bootc.Host.Deployments;
+
+/// <summary>What is known of an image that is or was deployed.</summary>
+/// <param name="Reference">Its update source.</param>
+/// <param name="Digest">Digest of its manifest.</param>
+/// <param name="Version">Its version, by annotation or label; null where it has none.</param>
+/// <param name="Timestamp">When it was built; null where it does not say.</param>
+/// <param name="Architecture">OCI name, for example <c>amd64</c>; null where the config cannot be read.</param>
+public sealed record DeployedImage(ImageReference Reference, string Digest, string? Version, DateTimeOffset? Timestamp, string? Architecture);
+
+/// <summary>A deployment as it is found on disk.</summary>
+/// <param name="Id">The fs-verity digest of its image.</param>
+/// <param name="Image">Where it came from; null where that is not recorded or cannot be read.</param>
+/// <param name="BootType"><c>bls</c> or <c>uki</c>.</param>
+/// <param name="BootDigest">Hex SHA-256 over kernel and initrd; null where not recorded.</param>
+/// <param name="BootLoader">What the firmware started: <c>systemd</c>, <c>grub-cc</c> or <c>grub</c>.</param>
+/// <param name="MissingVerityAllowed">Whether it may run without fs-verity.</param>
+/// <param name="Damage">What is wrong with its records; null where nothing is.</param>
+public sealed record DeploymentStatus(
+    ObjectId Id,
+    DeployedImage? Image,
+    string BootType,
+    string? BootDigest,
+    string BootLoader,
+    bool MissingVerityAllowed,
+    string? Damage);

@@ -1,0 +1,173 @@
+using System.Collections.Immutable;
+using System.Reflection;
+using Bootc.Composefs;
+using Bootc.Composefs.Store;
+using Bootc.Host.Boot;
+using Bootc.Host.Deployments;
+using Bootc.Host.Disks;
+using Bootc.Host.Images;
+using Bootc.Linux;
+using Bootc.Linux.Block;
+using Bootc.Linux.Mounts;
+using Bootc.Oci;
+
+namespace Bootc.Host.Operations;
+
+/// <summary>
+/// Installs an image to a disk. All decisions are made before the first write; the entry that boots the system is the last
+/// thing written; whatever fails in between leaves a blank disk and nothing mounted or attached.
+/// </summary>
+public sealed class Install(Programs programs, Steps steps)
+{
+    private const string VersionLabel = "org.opencontainers.image.version";
+
+    /// <exception cref="BootcException">Refused or failed; the message says why and what to do.</exception>
+    public async Task<InstallResult> RunAsync(InstallOptions options, InstallEnvironment environment, CancellationToken cancellationToken)
+    {
+        using IImageSource source = InstallSource.Open(options, environment, out ImageReference reference);
+        ImageReference target = UpdateSource.Decide(options.TargetImage, reference);
+        ResolvedImage image = await steps.RunAsync("Reading the image's manifest", () => source.ResolveAsync(cancellationToken).AsTask());
+        InstallPlan plan = await DecideAsync(options, image, target, cancellationToken);
+
+        using TargetDisk disk = TargetDisk.Open(plan.Device, plan.ViaLoopback);
+        try
+        {
+            return await WriteAsync(plan, disk, source, image, cancellationToken);
+        }
+        catch
+        {
+            // A disk that looks installed but is not would be worse than an empty one, and what was on it is gone already.
+            await disk.TryBlankAsync(programs);
+            throw;
+        }
+    }
+
+    private async Task<InstallPlan> DecideAsync(InstallOptions options, ResolvedImage image, ImageReference target, CancellationToken cancellationToken)
+    {
+        if (options.SourceImage is null)
+        {
+            InstallSource.RequireBootable(MachineArchitecture.Native);
+        }
+
+        RootFilesystem type = InstallPlan.ChooseFilesystem(options.Filesystem);
+        DiskFacts disk = await DiskFacts.ReadAsync(options.Device, options.ViaLoopback, programs, cancellationToken);
+        bool canSeal = await new Filesystems(programs).CanSealAsync(type, cancellationToken);
+        InstallFacts facts = new(disk, image.Layers.Sum(l => l.Blob.Size), canSeal, MachineArchitecture.Native);
+        return InstallPlan.Decide(options, facts, target.ToString(), Guid.NewGuid());
+    }
+
+    private async Task<InstallResult> WriteAsync(InstallPlan plan, TargetDisk disk, IImageSource source, ResolvedImage image, CancellationToken cancellationToken)
+    {
+        Filesystems filesystems = new(programs);
+        IReadOnlyList<PartitionNode> nodes = await steps.RunAsync(
+            $"Partitioning {plan.Device}",
+            () => disk.PartitionAsync(plan.Partitions, programs, cancellationToken));
+        PartitionNode esp = nodes[0];
+        PartitionNode rootNode = nodes[1];
+        await steps.RunAsync("Making file systems", async () =>
+        {
+            await filesystems.MakeEspAsync(esp.Path, plan.EspVolumeId, cancellationToken);
+            await filesystems.MakeRootAsync(plan.RootFilesystem, rootNode.Path, plan.RootUuid, cancellationToken);
+        });
+
+        using DetachedMount mount = Filesystems.Mount(plan.RootFilesystem.Name, rootNode.Path);
+        using Dir root = mount.OpenRoot();
+        VerityMode verity = plan.RequireVerity ? VerityMode.Required : VerityMode.Optional;
+        using Repository repository = Repository.Ensure(root, StateLayout.Repository, verity);
+        ImportedImage imported = await new ImageImporter(repository, steps).ImportAsync(source, image, cancellationToken);
+
+        steps.Run("Laying out /etc and /var", () => WriteState(root, plan, imported, cancellationToken));
+        await steps.RunAsync("Installing the boot loader", () => WriteBootAsync(plan, disk, esp, imported, cancellationToken));
+        steps.Run("Writing everything to disk", () =>
+        {
+            root.SyncFilesystem();
+            disk.Sync();
+        });
+        return new(plan.TargetImage, imported.Source.ManifestDigest.ToString(), imported.BootImageId, Warnings(plan, imported));
+    }
+
+    private static void WriteState(Dir root, InstallPlan plan, ImportedImage imported, CancellationToken cancellationToken)
+    {
+        ObjectId id = imported.BootImageId;
+        StateLayout.Create(root);
+        TreeExtractor extractor = new(imported.Files);
+        using (Dir var = root.EnsureDir(StateLayout.Var))
+        {
+            extractor.Extract("/var", var, cancellationToken);
+        }
+
+        using (Dir deployment = root.EnsureDir(StateLayout.Deployment(id)))
+        {
+            using Dir etc = deployment.EnsureDir("etc");
+            extractor.Extract("/etc", etc, cancellationToken);
+
+            // Its absence makes units with ConditionNeedsUpdate=/etc run on the first boot.
+            etc.TryRemoveFile(".updated");
+            deployment.TrySymlink(StateLayout.VarLink, "var");
+            KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
+            Origin origin = Origin.ForBls(plan.TargetImage, imported.Source.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files));
+            deployment.WriteAtomically(StateLayout.OriginName(id), origin.ToString());
+        }
+
+        root.WriteAtomically(Aleph.FileName, DescribeOrigin(plan, imported).ToJson());
+        root.SyncFilesystem();
+    }
+
+    private static Aleph DescribeOrigin(InstallPlan plan, ImportedImage imported)
+    {
+        using Dir proc = Dir.Open("/proc/sys/kernel");
+        using Dir? selinux = Dir.TryOpen("/sys/fs/selinux");
+        return new(
+            plan.TargetImage,
+            imported.Source.ManifestDigest.ToString(),
+            imported.Source.Config.Labels.GetValueOrDefault(VersionLabel),
+            imported.Source.Config.Created,
+            proc.ReadText("osrelease").Trim(),
+            selinux?.Exists("enforce") == true ? "enabled" : "disabled",
+            plan.RequireVerity ? "required" : "optional",
+            typeof(Install).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "");
+    }
+
+    private async Task WriteBootAsync(InstallPlan plan, TargetDisk disk, PartitionNode node, ImportedImage imported, CancellationToken cancellationToken)
+    {
+        KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
+        SystemdBoot loader = SystemdBoot.Find(imported.Files, plan.Architecture);
+        OsRelease os = OsRelease.Parse(imported.Files.TryReadText("/usr/lib/os-release") ?? "");
+        ObjectId id = imported.BootImageId;
+        BootEntry entry = new(
+            os.Title ?? id.ToString(),
+            os.Version ?? id.ToString(),
+            $"/{BootLayout.Kernel(id)}",
+            [$"/{BootLayout.Initrd(id)}"],
+            plan.CommandLineFor(id),
+            $"bootc-{os.Id ?? "bootc"}-0",
+            []);
+        using (IBootFilesystem esp = Filesystems.KernelHas("vfat") ? MountedBootFilesystem.Open(node.Path) : new MtoolsBootFilesystem(node.Path, programs))
+        {
+            await loader.InstallAsync(esp, id, kernel, BootEntryName.For(os, id.ToString(), priority: 1), entry, plan.WriteFirmwareEntry, cancellationToken);
+        }
+
+        if (plan.WriteFirmwareEntry)
+        {
+            SfdiskPartition partition = await disk.DescribePartitionAsync(node.Number, programs, cancellationToken);
+            new FirmwareBootEntry(
+                os.Title ?? "bootc",
+                node.Number,
+                node.Start / disk.SectorSize,
+                node.Size / disk.SectorSize,
+                Guid.Parse(partition.Uuid ?? throw new FormatException($"sfdisk --json names no UUID for {node.Path}")),
+                "\\" + loader.LoaderPath.Replace('/', '\\')).TryRegister();
+        }
+    }
+
+    private static ImmutableArray<string> Warnings(InstallPlan plan, ImportedImage imported)
+    {
+        List<string> warnings = [.. imported.Warnings];
+        if (plan.MissingVerityReason is { } reason)
+        {
+            warnings.Add($"{reason}: the installed system does not verify its files (composefs=?)");
+        }
+
+        return [.. warnings];
+    }
+}

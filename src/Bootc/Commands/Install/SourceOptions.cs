@@ -1,0 +1,46 @@
+using System.CommandLine;
+
+namespace Bootc.Commands.Install;
+
+/// <summary>Options of every install verb that say which image is installed and where its updates come from.</summary>
+internal sealed class SourceOptions
+{
+    public Option<string?> Source { get; } = new("--source-imgref")
+    {
+        Description = "Install this image (containers-storage:NAME, oci:DIR[:TAG]) instead of the one this container runs",
+        HelpName = "REF",
+    };
+
+    public Option<string?> Target { get; } = new("--target-imgref")
+    {
+        Description = "Where the installed system gets its updates; the name that podman was given, unless set",
+        HelpName = "NAME",
+    };
+
+    public Option<string> TargetTransport { get; } = new("--target-transport")
+    {
+        Description = "How the target is reached",
+        HelpName = "TRANSPORT",
+        DefaultValueFactory = _ => "registry",
+    };
+
+    /// <summary>Accepted for scripts written for upstream's bootc; there is nothing to skip.</summary>
+    private readonly Option<bool> _skipFetchCheck = new("--skip-fetch-check") { Description = "Accepted and ignored", Hidden = true };
+
+    private readonly Option<bool> _noVerification = new("--target-no-signature-verification") { Description = "Accepted and ignored", Hidden = true };
+
+    private readonly Option<bool> _enforcePolicy = new("--enforce-container-sigpolicy") { Description = "Refuse images that no signature policy vouches for" };
+
+    private readonly Option<bool> _runFetchCheck = new("--run-fetch-check") { Description = "Prove before installing that the target can be reached" };
+
+    public void AddTo(Command command, UnavailableOptions unavailable)
+    {
+        command.Add(Source);
+        command.Add(Target);
+        command.Add(_skipFetchCheck);
+        command.Add(_noVerification);
+        unavailable.Add(command, TargetTransport, unless: value => value == "registry");
+        unavailable.Add(command, _enforcePolicy);
+        unavailable.Add(command, _runFetchCheck);
+    }
+}

@@ -1,0 +1,36 @@
+using System.CommandLine;
+using Bootc.Host.Operations;
+using Bootc.Rendering;
+
+namespace Bootc.Commands;
+
+/// <summary><c>bootc status</c>: what this machine runs.</summary>
+internal static class StatusCommand
+{
+    public static Command Create()
+    {
+        Option<string?> format = new("--format") { Description = "humanreadable or json", HelpName = "FORMAT" };
+        format.AcceptOnlyFromAmong("humanreadable", "json");
+        Option<bool> json = new("--json") { Description = "The same as --format json" };
+        Option<int> formatVersion = new("--format-version") { Description = "Version of the document: 0 or 1, which are the same", HelpName = "N" };
+        formatVersion.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is not (0 or 1))
+            {
+                result.AddError("--format-version must be 0 or 1");
+            }
+        });
+        Option<bool> booted = new("--booted") { Description = "Only the booted deployment" };
+        Option<bool> verbose = new("--verbose", "-v") { Description = "Show more, for people only" };
+        Command command = new("status", "Show what this machine runs") { format, json, formatVersion, booted, verbose };
+
+        command.SetAction(parse =>
+        {
+            HostStatus host = HostStatus.Read();
+            bool asJson = parse.GetValue(format) is { } wanted ? wanted == "json" : parse.GetValue(json);
+            parse.InvocationConfiguration.Output.Write(asJson ? HostDocument.From(host).ToJson() : StatusText.Render(host, parse.GetValue(verbose)));
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,60 @@
+namespace Bootc.Tests;
+
+public class ExitCodeTests
+{
+    [Theory]
+    [InlineData("--no-such-option")]
+    [InlineData("no-such-verb")]
+    [InlineData("install", "to-disk")]
+    [InlineData("install", "to-disk", "/dev/null", "--filesystem")]
+    [InlineData("status", "--format-version", "7")]
+    public async Task A_wrong_command_line_is_a_usage_error_that_points_to_the_help(params string[] args)
+    {
+        (int code, string output, string error) = await RunAsync(args);
+
+        code.Should().Be(2);
+        output.Should().BeEmpty();
+        error.Should().StartWith("error: ").And.Contain("--help");
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("--version")]
+    [InlineData("install", "to-disk", "--help")]
+    public async Task Asking_for_help_succeeds(params string[] args) => (await RunAsync(args)).Code.Should().Be(0);
+
+    [Theory]
+    [InlineData("--karg-delete", "quiet")]
+    [InlineData("--root-size", "10G")]
+    [InlineData("--bootloader", "grub")]
+    [InlineData("--target-transport", "oci")]
+    [InlineData("--disable-selinux")]
+    public async Task An_option_that_is_not_available_yet_is_refused_and_not_ignored(params string[] option)
+    {
+        (int code, _, string error) = await RunAsync(["install", "to-disk", "/dev/null", .. option]);
+
+        code.Should().Be(1);
+        error.Should().Be($"error: {string.Join(' ', option)} is not available yet in this version of bootc; leave it out\n");
+    }
+
+    [Fact]
+    public async Task An_interrupted_command_exits_with_130()
+    {
+        using CancellationTokenSource interrupted = new();
+        await interrupted.CancelAsync();
+        using StringWriter output = new();
+        using StringWriter error = new();
+
+        int code = await Program.RunAsync(["install", "to-disk", "/dev/null"], output, error, interrupted.Token);
+
+        code.Should().Be(130);
+    }
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] args)
+    {
+        using StringWriter output = new();
+        using StringWriter error = new();
+        int code = await Program.RunAsync(args, output, error, CancellationToken.None);
+        return (code, output.ToString(), error.ToString());
+    }
+}
