@@ -29,9 +29,13 @@ public sealed class InstalledDisk : IAsyncLifetime
     /// <summary>The program under test, as published.</summary>
     public string Program { get; private set; } = "";
 
+    /// <summary>bootc itself, as published.</summary>
+    public string Bootc { get; private set; } = "";
+
     public async Task InitializeAsync()
     {
-        Program = (await Product.Instance).RootSetup;
+        Product product = await Product.Instance;
+        (Program, Bootc) = (product.RootSetup, product.Bootc);
         DebianTree sid = await Lab.SidTree;
         string disk = Path.Join(_folder.FullName, "content");
         string objects = Path.Join(disk, "composefs", "objects");
@@ -79,14 +83,15 @@ public sealed class InstalledDisk : IAsyncLifetime
 
     /// <summary>
     /// Runs a script as root in a mount namespace of its own with an empty <c>/run</c>, a copy of the disk mounted at <c>sysroot</c>
-    /// in the working directory, and <c>/dev/kmsg</c> replaced by the file <c>kmsg</c>. <c>$setup</c> is the program, <c>$id</c> the image.
+    /// in the working directory, and <c>/dev/kmsg</c> replaced by the file <c>kmsg</c>. <c>$setup</c> is the program,
+    /// <c>$bootc</c> bootc, <c>$id</c> the image.
     /// </summary>
     public async Task<ProgramOutput> RunAsync(string script, string propagation = "private")
     {
         DirectoryInfo work = _folder.CreateSubdirectory(Guid.NewGuid().ToString("N"));
         StringBuilder text = new();
         text.AppendLine($"mount --make-r{propagation} /");
-        text.AppendLine($"setup={Program} id={Id} image_tree={Tree} disk={Image}; cd {work.FullName}");
+        text.AppendLine($"setup={Program} bootc={Bootc} id={Id} image_tree={Tree} disk={Image}; cd {work.FullName}");
         text.AppendLine("mount -t tmpfs none /run; mkdir sysroot target; touch kmsg; mount --bind kmsg /dev/kmsg");
         text.AppendLine("cp --sparse=always $disk disk; mount -o loop disk sysroot");
         text.AppendLine(script);
