@@ -17,18 +17,19 @@ public static class LabImages
     /// <summary>Builds an image from the text of a Containerfile.</summary>
     /// <param name="name">The last part of the image's name.</param>
     /// <param name="containerfile">The text.</param>
+    /// <param name="options">More options of <c>podman build</c>.</param>
     /// <returns>The name, with the key of what it was made of as its tag.</returns>
-    public static async Task<string> BuildAsync(string name, string containerfile)
+    public static async Task<string> BuildAsync(string name, string containerfile, params string[] options)
     {
         Podman podman = await Podman.Instance;
-        string image = $"{Prefix}/{name}:{LabCache.KeyOf(containerfile)}";
+        string image = $"{Prefix}/{name}:{LabCache.KeyOf($"{containerfile}\n{string.Join(' ', options)}")}";
         return await podman.EnsureImageAsync(image, async () =>
         {
             DirectoryInfo context = Directory.CreateTempSubdirectory("bootc-lab");
             try
             {
                 await File.WriteAllTextAsync(Path.Join(context.FullName, "Containerfile"), containerfile);
-                await podman.RunAsync(["build", "--tag", image, context.FullName]);
+                await podman.RunAsync(["build", "--tag", image, .. options, context.FullName]);
             }
             finally
             {

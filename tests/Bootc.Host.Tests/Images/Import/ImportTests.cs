@@ -1,0 +1,111 @@
+using System.Text;
+using Bootc.Composefs;
+using Bootc.Composefs.Store;
+using Bootc.Host.Images;
+using Bootc.Linux;
+using Bootc.Oci.Sources;
+using Bootc.Testing;
+using CliWrap;
+
+namespace Bootc.Host.Tests.Images.Import;
+
+/// <summary>The image that podman built, imported: podman and the C tool say what it has to be.</summary>
+public sealed class ImportTests : IDisposable
+{
+    // $1 an EROFS image, $2 the objects, $3 a folder for mount points, $4 the script that lists a tree.
+    private const string MountScript =
+        """
+        mkdir "$3/erofs" "$3/root"
+        mount -t erofs -o ro,loop "$1" "$3/erofs"
+        mount -t overlay -o "ro,metacopy=on,redirect_dir=on,lowerdir=$3/erofs::$2" overlay "$3/root"
+        exec sh -ec "$4" list "$3/root"
+        """;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-import");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task The_mounted_image_is_what_podman_mounts()
+    {
+        PodmanImage podman = await PodmanImage.Instance;
+        ImportedImage image = await ImportAsync(podman.Gzip, "repo");
+
+        string objects = Path.Join(_folder.FullName, "repo", "objects");
+        using MemoryStream output = new();
+        await LabProgram.RunAsync(
+            Cli.Wrap("unshare").WithArguments(
+                ["--mount", "sh", "-ec", MountScript, "mount", Path.Join(objects, image.ImageId.ObjectPath), objects, _folder.FullName, TreeListing.Script])
+            | PipeTarget.ToStream(output));
+
+        TreeListing expected = podman.Listing;
+        expected.TransformForOci();
+        TreeListing found = TreeListing.Parse(output.ToArray());
+        found.Lines.Except(expected.Lines).Should().BeEmpty();
+        expected.Lines.Except(found.Lines).Should().BeEmpty();
+        found.Count.Should().BeGreaterThan(5000);
+    }
+
+    [Fact]
+    public async Task The_id_is_what_mkcomposefs_says_of_podmans_mount()
+    {
+        PodmanImage podman = await PodmanImage.Instance;
+        DebianTree sid = await Lab.SidTree;
+
+        ImportedImage image = await ImportAsync(podman.Gzip, "repo", VerityAlgorithm.Sha256);
+        string file = Path.Join(_folder.FullName, "image");
+        await sid.RunAsync("mkcomposefs", ["--min-version=1", podman.TransformedTree, file]);
+        string dump = WithHardLinks(await sid.RunAsync("composefs-info", ["dump", file]), podman.Listing);
+        string digest = await LabProgram.RunAsync(
+            PipeSource.FromString(dump) | sid.Program("mkcomposefs", "--min-version=1", "--from-file", "--print-digest-only", "-"));
+
+        image.ImageId.ToString().Should().Be(digest.TrimEnd());
+    }
+
+    [Fact]
+    public async Task The_ids_do_not_depend_on_the_compression()
+    {
+        PodmanImage podman = await PodmanImage.Instance;
+
+        ImportedImage gzip = await ImportAsync(podman.Gzip, "gzip");
+        ImportedImage zstd = await ImportAsync(podman.Zstd, "zstd");
+
+        zstd.Source.ManifestDigest.Should().NotBe(gzip.Source.ManifestDigest);
+        zstd.Source.ConfigDigest.Should().Be(gzip.Source.ConfigDigest);
+        zstd.ImageId.Should().Be(gzip.ImageId);
+        zstd.BootImageId.Should().Be(gzip.BootImageId).And.NotBe(gzip.ImageId);
+    }
+
+    /// <summary>The C tool takes every name in a directory for a file of its own; in a dumpfile it knows hard links.</summary>
+    private static string WithHardLinks(string dump, TreeListing listing)
+    {
+        IReadOnlyDictionary<string, (string First, int Count)> links = listing.Links;
+        links.Should().NotBeEmpty();
+        StringBuilder linked = new();
+        foreach (string line in dump.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            // PATH SIZE MODE NLINK UID GID RDEV MTIME PAYLOAD CONTENT DIGEST
+            string[] fields = line.Split(' ');
+            if (links.TryGetValue($".{fields[0]}", out (string First, int Count) link))
+            {
+                fields[3] = $"{link.Count}";
+                if (link.First != $".{fields[0]}")
+                {
+                    (fields[2], fields[8]) = ($"@{fields[2]}", link.First[1..]);
+                }
+            }
+
+            linked.Append(string.Join(' ', fields)).Append('\n');
+        }
+
+        return linked.ToString();
+    }
+
+    private async Task<ImportedImage> ImportAsync(string layout, string repository, VerityAlgorithm algorithm = VerityAlgorithm.Sha512)
+    {
+        using Dir folder = Dir.Open(_folder.FullName);
+        using OciLayout source = OciLayout.Open(layout);
+        using Repository opened = Repository.Ensure(folder, repository, VerityMode.Optional, algorithm);
+        return await new ImageImporter(opened, Steps.Silent).ImportAsync(source, CancellationToken.None);
+    }
+}
