@@ -46,11 +46,12 @@ internal sealed class LinkFolder(Dir root, string folder)
     }
 
     /// <summary>All names but those of references, sorted.</summary>
-    public IReadOnlyList<string> Names()
-    {
-        using Dir? dir = root.TryOpenDir(folder);
-        return [.. (dir?.Entries() ?? []).Where(e => e.Kind == FileKind.Symlink).Select(e => e.Text).Order(StringComparer.Ordinal)];
-    }
+    public IReadOnlyList<string> Names() =>
+        [.. Entries().Where(e => e.Kind == FileKind.Symlink).Select(e => e.Text).Order(StringComparer.Ordinal)];
+
+    /// <summary>The paths in the repository of what should not be in this folder.</summary>
+    public IEnumerable<string> Strays() =>
+        Entries().Where(e => e.Kind != FileKind.Symlink && e is not { Kind: FileKind.Directory, Text: RefsName }).Select(e => $"{folder}/{e.Text}");
 
     /// <summary>The paths in the repository of all references, sorted; they are what keeps objects alive.</summary>
     public IReadOnlyList<string> References()
@@ -143,6 +144,12 @@ internal sealed class LinkFolder(Dir root, string folder)
         && ObjectId.TryParse(path.Remove(ObjectsPrefix.Length + 2, 1)[ObjectsPrefix.Length..], out ObjectId? id)
             ? id
             : null;
+
+    private IReadOnlyList<DirEntry> Entries()
+    {
+        using Dir? dir = root.TryOpenDir(folder);
+        return dir?.Entries() ?? [];
+    }
 
     private string? TryReadLink(string path) => TryReadLink(root, path);
 

@@ -15,6 +15,7 @@ internal static class InternalsCommand
                 MakeImageCommand.Create(),
                 DumpCommand.Create(),
                 DigestCommand.Create(),
+                FsckCommand.Create(),
                 MountCommand.Create(),
             },
             new Command("oci", "Read container images")
