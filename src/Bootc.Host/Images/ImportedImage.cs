@@ -16,7 +16,7 @@ public sealed record ImportedImage
     /// <summary>The EROFS image that machines boot; its id is the deployment's.</summary>
     public required ObjectId BootImageId { get; init; }
 
-    /// <summary>The files of the boot image.</summary>
+    /// <summary>The files of the boot image; their content can be read while the repository is open.</summary>
     public required ImageFiles Files { get; init; }
 
     /// <summary>What there is to boot from.</summary>

@@ -1,0 +1,202 @@
+using System.Security.Cryptography;
+using Bootc.Composefs;
+using Bootc.Composefs.Store;
+using Bootc.Host.Images;
+using Bootc.Linux;
+using Bootc.Oci.Sources;
+
+namespace Bootc.Host.Tests.Images.Import;
+
+/// <summary>What an import leaves in the repository, when it succeeds and when it does not.</summary>
+public sealed class ImageImporterTests : IDisposable
+{
+    private const string Zeros = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-import");
+    private readonly TestLayout _layout;
+
+    public ImageImporterTests() => _layout = new(_folder.CreateSubdirectory("layout").FullName);
+
+    private string Repo => Path.Join(_folder.FullName, "repo");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task Names_every_part_and_keeps_them_together_by_one_tag()
+    {
+        _layout.AddLayer(TestLayout.Skeleton).AddLayer([TestLayout.File("usr/two", new string('y', 100))]).Finish();
+
+        ImportedImage image = await ImportAsync();
+
+        string config = $"oci-config-{image.Source.ConfigDigest}";
+        string manifest = $"oci-manifest-{image.Source.ManifestDigest}";
+        NamesIn("streams").Should().BeEquivalentTo([.. _layout.DiffIds.Select(id => $"oci-layer-{id}"), config, manifest, "refs"]);
+        NamesIn("images").Should().BeEquivalentTo([image.ImageId.ToString(), image.BootImageId.ToString()]);
+        new FileInfo(Path.Join(Repo, "streams", "refs", "oci", $"localhost%2Fbootc-{image.Source.ManifestDigest}")).LinkTarget
+            .Should().Be($"../../{manifest}");
+
+        using Repository repository = Open();
+        using SplitStreamReader configStream = repository.Streams.Open(config);
+        configStream.NamedReferences.Keys.Should().BeEquivalentTo([.. _layout.DiffIds, "composefs.image.v1", "composefs.image.boot.v1"]);
+        configStream.NamedReferences["composefs.image.v1"].Should().Be(image.ImageId);
+        configStream.NamedReferences["composefs.image.boot.v1"].Should().Be(image.BootImageId);
+        using SplitStreamReader manifestStream = repository.Streams.Open(manifest);
+        manifestStream.NamedReferences.Keys.Should().BeEquivalentTo([.. _layout.DiffIds, $"config:{image.Source.ConfigDigest}"]);
+        ContentDigest(configStream).Should().Be(image.Source.ConfigDigest.ToString());
+        ContentDigest(manifestStream).Should().Be(image.Source.ManifestDigest.ToString());
+    }
+
+    [Fact]
+    public async Task Layers_can_be_put_together_again_byte_for_byte()
+    {
+        PodmanImage podman = await PodmanImage.Instance;
+        using OciLayout source = OciLayout.Open(podman.Zstd);
+        using Repository repository = Open();
+
+        ImportedImage image = await new ImageImporter(repository, Steps.Silent).ImportAsync(source, CancellationToken.None);
+
+        foreach (string diffId in image.Source.Config.RootFs.DiffIds.Select(id => id.ToString()))
+        {
+            using SplitStreamReader layer = repository.Streams.Open($"oci-layer-{diffId}");
+            ContentDigest(layer).Should().Be(diffId);
+        }
+    }
+
+    [Fact]
+    public async Task Layers_that_are_stored_are_not_read_again()
+    {
+        _layout.AddLayer(TestLayout.Skeleton).Finish();
+        ImportedImage first = await ImportAsync();
+        File.Delete(_layout.BlobPath(0));
+
+        ImportedImage second = await ImportAsync();
+
+        second.BootImageId.Should().Be(first.BootImageId);
+        second.ImageId.Should().Be(first.ImageId);
+    }
+
+    [Fact]
+    public async Task An_image_may_have_the_same_layer_twice_and_no_label()
+    {
+        _layout.AddLayer(TestLayout.Skeleton).AddLayer([TestLayout.File("usr/.wh.large")]).AddLayer(TestLayout.Skeleton).Finish();
+
+        ImportedImage image = await ImportAsync();
+
+        image.Files.FindFile("/usr/large")!.Size.Should().Be(1000);
+        image.Warnings.Should().ContainSingle().Which.Should().Contain("containers.bootc");
+    }
+
+    [Fact]
+    public async Task Refuses_a_layer_that_is_cut_short()
+    {
+        _layout.AddLayer(TestLayout.Skeleton).Finish();
+        byte[] blob = File.ReadAllBytes(_layout.BlobPath(0));
+        File.WriteAllBytes(_layout.BlobPath(0), blob[..^20]);
+
+        await ShouldBeRefusedAsync("Importing layer 1 of 1", "*blob sha256:*ended after*");
+    }
+
+    [Fact]
+    public async Task Refuses_a_layer_of_which_one_byte_was_altered()
+    {
+        _layout.AddLayer(TestLayout.Skeleton).Finish();
+        byte[] blob = File.ReadAllBytes(_layout.BlobPath(0));
+        blob[9] ^= 1; // the operating system of the gzip header: it unpacks as before
+        File.WriteAllBytes(_layout.BlobPath(0), blob);
+
+        await ShouldBeRefusedAsync("Importing layer 1 of 1", "*blob sha256:*has digest sha256:*");
+    }
+
+    [Fact]
+    public async Task Refuses_a_layer_that_unpacks_to_another_one()
+    {
+        _layout.AddLayer(TestLayout.Skeleton).AddLayer([TestLayout.File("usr/x")], diffId: Zeros).Finish();
+
+        await ShouldBeRefusedAsync("Importing layer 2 of 2", $"layer {Zeros} unpacks to sha256:*");
+    }
+
+    [Theory]
+    [InlineData("usr/large/x", "Applying the layers", "layer 2 (sha256:*): \"usr/large/x\" is below a file that is not a directory")]
+    [InlineData("none/x", "Applying the layers", "layer 2 (sha256:*): \"none/x\" has no directory to be in*")]
+    [InlineData("usr/../../x", "Importing layer 2 of 2", "*the name holds \"..\"")]
+    [InlineData("/usr/x", "Importing layer 2 of 2", "*the name is absolute*")]
+    public async Task Refuses_entries_that_do_not_fit_or_lead_out_of_the_image(string path, string step, string why)
+    {
+        _layout.AddLayer(TestLayout.Skeleton).AddLayer([TestLayout.File(path)]).Finish();
+
+        await ShouldBeRefusedAsync(step, why);
+    }
+
+    [Fact]
+    public async Task Refuses_an_image_that_cannot_be_a_root_file_system()
+    {
+        _layout.AddLayer([TestLayout.Directory("usr")]).Finish();
+
+        await ShouldBeRefusedAsync("Writing the boot image", "the image has no directory /boot");
+    }
+
+    [Fact]
+    public async Task Refuses_an_image_for_another_machine()
+    {
+        _layout.AddLayer(TestLayout.Skeleton).Finish(architecture: "s390x");
+
+        await ShouldBeRefusedAsync("Reading the image's manifest", "*linux/s390x*linux/amd64*");
+    }
+
+    [Fact]
+    public async Task An_import_that_is_interrupted_names_nothing()
+    {
+        _layout.AddLayer(TestLayout.Skeleton).Finish();
+        using CancellationTokenSource interrupt = new();
+        Steps steps = new(news =>
+        {
+            if (news.What.StartsWith("Importing", StringComparison.Ordinal))
+            {
+                interrupt.Cancel();
+            }
+        });
+
+        await FluentActions.Awaiting(() => ImportAsync(steps, interrupt.Token)).Should().ThrowAsync<OperationCanceledException>();
+        ShouldHoldNothingByName();
+    }
+
+    private static string ContentDigest(SplitStreamReader stream)
+    {
+        using MemoryStream content = new();
+        stream.CopyTo(content);
+        return $"sha256:{Convert.ToHexStringLower(SHA256.HashData(content.ToArray()))}";
+    }
+
+    private async Task ShouldBeRefusedAsync(string step, string why)
+    {
+        BootcException refusal = (await FluentActions.Awaiting(() => ImportAsync()).Should().ThrowAsync<BootcException>().WithMessage(step)).Which;
+        refusal.InnerException!.Message.Should().Match(why);
+        ShouldHoldNothingByName();
+    }
+
+    private void ShouldHoldNothingByName()
+    {
+        NamesIn(".").Should().OnlyContain(name => name == "meta.json" || name == "objects");
+        foreach (string file in Directory.EnumerateFiles(Path.Join(Repo, "objects"), "*", SearchOption.AllDirectories))
+        {
+            string hex = Path.GetRelativePath(Path.Join(Repo, "objects"), file).Replace("/", "", StringComparison.Ordinal);
+            ObjectId.TryParse(hex, out _).Should().BeTrue("{0} is a file left behind", file);
+        }
+    }
+
+    private IEnumerable<string> NamesIn(string folder) =>
+        Directory.EnumerateFileSystemEntries(Path.Join(Repo, folder)).Select(path => Path.GetFileName(path));
+
+    private Repository Open()
+    {
+        using Dir folder = Dir.Open(_folder.FullName);
+        return Repository.Ensure(folder, "repo", VerityMode.Optional);
+    }
+
+    private async Task<ImportedImage> ImportAsync(Steps? steps = null, CancellationToken cancellationToken = default)
+    {
+        using OciLayout source = OciLayout.Open(_layout.Folder);
+        using Repository repository = Open();
+        return await new ImageImporter(repository, steps ?? Steps.Silent).ImportAsync(source, cancellationToken);
+    }
+}

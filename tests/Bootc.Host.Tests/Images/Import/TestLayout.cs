@@ -1,0 +1,77 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Bootc.Host.Tests.Images.Import;
+
+/// <summary>A small OCI layout made by hand: layers out of tar entries, gzipped.</summary>
+internal sealed class TestLayout(string folder)
+{
+    private readonly List<(string DiffId, string Digest, long Size)> _layers = [];
+
+    public string Folder { get; } = folder;
+
+    /// <summary>The directories without which nothing is a root file system.</summary>
+    public static PaxTarEntry[] Skeleton => [Directory("usr"), Directory("boot"), Directory("sysroot"), File("boot/config"), File("usr/large", new string('x', 1000))];
+
+    public IReadOnlyList<string> DiffIds => [.. _layers.Select(layer => layer.DiffId)];
+
+    public static PaxTarEntry Directory(string path) => new(TarEntryType.Directory, path) { Mode = UnixFileMode.UserRead };
+
+    public static PaxTarEntry File(string path, string content = "") =>
+        new(TarEntryType.RegularFile, path) { DataStream = new MemoryStream(Encoding.UTF8.GetBytes(content)) };
+
+    public string BlobPath(int layer) => PathOf(_layers[layer].Digest);
+
+    /// <summary>Adds a layer.</summary>
+    /// <param name="entries">What is in it.</param>
+    /// <param name="diffId">What the config says it unpacks to; the truth unless given.</param>
+    public TestLayout AddLayer(PaxTarEntry[] entries, string? diffId = null)
+    {
+        using MemoryStream tar = new();
+        using (TarWriter writer = new(tar, leaveOpen: true))
+        {
+            foreach (PaxTarEntry entry in entries)
+            {
+                writer.WriteEntry(entry);
+            }
+        }
+
+        using MemoryStream compressed = new();
+        using (GZipStream gzip = new(compressed, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            gzip.Write(tar.ToArray());
+        }
+
+        _layers.Add((diffId ?? DigestOf(tar.ToArray()), Write(compressed.ToArray()), compressed.Length));
+        return this;
+    }
+
+    /// <summary>Writes config, manifest and index.</summary>
+    public TestLayout Finish(string architecture = "amd64")
+    {
+        string diffIds = string.Join(',', _layers.Select(layer => $"\"{layer.DiffId}\""));
+        byte[] config = Encoding.UTF8.GetBytes($$$"""{"architecture":"{{{architecture}}}","os":"linux","rootfs":{"type":"layers","diff_ids":[{{{diffIds}}}]}}""");
+        string layers = string.Join(',', _layers.Select(layer =>
+            $$"""{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"{{layer.Digest}}","size":{{layer.Size}}}"""));
+        byte[] manifest = Encoding.UTF8.GetBytes(
+            $$"""{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{{Write(config)}}","size":{{config.Length}}},"layers":[{{layers}}]}""");
+        string index = $$"""{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{{Write(manifest)}}","size":{{manifest.Length}}}]}""";
+        System.IO.File.WriteAllText(Path.Join(Folder, "index.json"), index);
+        System.IO.File.WriteAllText(Path.Join(Folder, "oci-layout"), """{"imageLayoutVersion":"1.0.0"}""");
+        return this;
+    }
+
+    private static string DigestOf(byte[] content) => $"sha256:{Convert.ToHexStringLower(SHA256.HashData(content))}";
+
+    private string PathOf(string digest) => Path.Join(Folder, "blobs", digest.Replace(':', '/'));
+
+    private string Write(byte[] content)
+    {
+        string digest = DigestOf(content);
+        System.IO.Directory.CreateDirectory(Path.Join(Folder, "blobs", "sha256"));
+        System.IO.File.WriteAllBytes(PathOf(digest), content);
+        return digest;
+    }
+}
