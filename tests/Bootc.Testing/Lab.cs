@@ -15,6 +15,9 @@ public static class Lab
     /// <summary>Debian bookworm with what links NativeAOT programs: the oldest C library that bootc has to run on.</summary>
     public static Task<DebianTree> LinkerTree => Linker.Value;
 
+    /// <summary>Debian trixie with Podman and a kernel that has fs-verity: a machine for installing in, see <see cref="Vm.InstallerVm"/>.</summary>
+    public static Task<DebianTree> InstallerTree => Installer.Value;
+
     private static readonly Lazy<Task<DebianTree>> Sid = new(() => new DebianRecipe(
         "sid", "sid", ["composefs", "erofs-utils", "fsverity"],
         // The clock of a test machine may be ahead of the last Release file of sid.
@@ -28,4 +31,21 @@ public static class Lab
 
     private static readonly Lazy<Task<DebianTree>> Linker = new(() => new DebianRecipe(
         "linker", "bookworm", ["binutils", "ca-certificates", "clang", "libc6-dev", "lld", "zlib1g-dev"]).EnsureAsync());
+
+    private static readonly Lazy<Task<DebianTree>> Installer = new(() => new DebianRecipe(
+        "installer",
+        "trixie",
+        [
+            "ca-certificates", "crun", "dbus", "dosfstools", "e2fsprogs", "fdisk", "fsverity", "initramfs-tools", "iproute2", "kmod",
+            "linux-image-cloud-amd64", "netavark", "podman", "systemd", "systemd-sysv", "udev", "zstd",
+        ],
+        """
+        --customize-hook=chroot "$1" sh -ec '
+          sed -i s/^MODULES=.*/MODULES=list/ /etc/initramfs-tools/initramfs.conf
+          printf "virtio_pci\nvirtio_blk\n" >> /etc/initramfs-tools/modules
+          kver=$(ls /usr/lib/modules)
+          mkinitramfs -o /boot/initrd.img "$kver"
+          ln "/boot/vmlinuz-$kver" /boot/vmlinuz
+          ln -s /dev/null /etc/systemd/system/systemd-firstboot.service'
+        """).EnsureAsync());
 }

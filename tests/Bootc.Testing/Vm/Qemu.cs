@@ -7,6 +7,9 @@ namespace Bootc.Testing.Vm;
 /// <summary>A running QEMU: emulated, not accelerated, so that it runs on any machine.</summary>
 public sealed class Qemu : IAsyncDisposable
 {
+    /// <summary>Memory of a guest that does nothing special.</summary>
+    public const int DefaultMebibytes = 2048;
+
     /// <summary>How long a QEMU may live at most, should whoever started it be killed.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(20);
 
@@ -41,7 +44,7 @@ public sealed class Qemu : IAsyncDisposable
     /// <param name="arguments">What to add to the machine: disks, firmware, ports.</param>
     /// <param name="consoleLog">The file that gets a copy of the console.</param>
     /// <param name="mebibytes">Memory.</param>
-    public static async Task<Qemu> StartAsync(IEnumerable<string> arguments, string consoleLog, int mebibytes = 2048)
+    public static async Task<Qemu> StartAsync(IEnumerable<string> arguments, string consoleLog, int mebibytes = DefaultMebibytes)
     {
         DebianTree tools = await Lab.ToolsTree;
         Command command = tools.Program("qemu-system-x86_64",

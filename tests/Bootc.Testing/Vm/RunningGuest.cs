@@ -29,11 +29,20 @@ public sealed partial class RunningGuest : IAsyncDisposable
         MachineState machine, string name, bool prompt = false, CancellationToken cancellationToken = default)
     {
         string folder = Guest.NewFolder(name);
+        MachineState copy = await machine.BranchAsync(folder, cancellationToken);
+        return await StartAsync(await Guest.ArgumentsAsync(copy), folder, prompt, cancellationToken: cancellationToken);
+    }
+
+    /// <summary>Starts a machine made of other parts.</summary>
+    /// <param name="arguments">For QEMU: disks, and what to boot.</param>
+    internal static async Task<RunningGuest> StartAsync(
+        IEnumerable<string> arguments, string folder, bool prompt = false, int mebibytes = Qemu.DefaultMebibytes,
+        CancellationToken cancellationToken = default)
+    {
         // Paths of Unix sockets end at 107 bytes; those of checkouts do not.
         string socket = Path.Join(Path.GetTempPath(), $"bootc-lab-{Guid.NewGuid():N}");
-        MachineState copy = await machine.BranchAsync(folder, cancellationToken);
         Qemu qemu = await Qemu.StartAsync(
-            [.. await Guest.ArgumentsAsync(copy), .. GuestShell.Arguments(socket, prompt)], Path.Join(folder, "console.log"));
+            [.. arguments, .. GuestShell.Arguments(socket, prompt)], Path.Join(folder, "console.log"), mebibytes);
         try
         {
             await qemu.WaitAsync("QEMU's start", () => File.Exists(socket), TimeSpan.FromSeconds(30), cancellationToken);
