@@ -36,9 +36,23 @@ public sealed record InstallEnvironment(
             Privileges.IsRoot,
             Privileges.HasSysAdmin,
             uidMap is not ["0", "0", "4294967295"],
-            Namespace("1") is { } host && host != Namespace("self"),
+            SeesHost(proc),
             MountInfo.At("/dev")?.Type == "devtmpfs",
             root.Exists($"{StoragePath[1..]}/overlay-images") || root.Exists($"{StoragePath[1..]}/vfs-images") || root.Exists($"{StoragePath[1..]}/btrfs-images"));
+    }
+
+    /// <summary>Whether process 1 is the host's and not one of this container's own.</summary>
+    private static bool SeesHost(Dir proc)
+    {
+        try
+        {
+            return Namespace("1") is { } first && first != Namespace("self");
+        }
+        catch (SyscallException denied) when (denied.Errno == Errno.EACCES)
+        {
+            // Only a process that may do more than we is closed to us: the host's, where podman itself lacks a capability.
+            return true;
+        }
 
         string? Namespace(string process) => proc.TryReadLink($"{process}/ns/mnt") is { } link ? Encoding.ASCII.GetString(link) : null;
     }
