@@ -20,6 +20,9 @@ public sealed unsafe partial class Dir
     /// <summary>The largest file that <see cref="ReadBytes"/> takes unless told otherwise; larger ones are not configuration.</summary>
     private const int DefaultReadLimit = 64 << 20;
 
+    /// <summary>XATTR_SIZE_MAX and XATTR_LIST_MAX of linux/limits.h. On the stack: thousands of files are asked one after the other.</summary>
+    private const int MaxXattrBytes = 64 << 10;
+
     /// <summary>All names but <c>.</c> and <c>..</c>, in the order of the file system.</summary>
     public IReadOnlyList<DirEntry> Entries()
     {
@@ -145,22 +148,14 @@ public sealed unsafe partial class Dir
     public IReadOnlyList<(byte[] Name, byte[] Value)> ReadXattrs(PathName name)
     {
         PathName path = XattrPath(name);
-        byte[] list = new byte[64 << 10];
-        nint length;
-        fixed (byte* p = path.Terminated)
-        fixed (byte* l = list)
+        byte[] names = ListXattrs(path, name);
+        if (names.Length == 0)
         {
-            length = Libc.LListXattr(p, l, (nuint)list.Length);
-        }
-
-        if (length < 0)
-        {
-            Errno errno = Syscall.LastErrno;
-            return errno == Errno.EOPNOTSUPP ? [] : throw new SyscallException("list xattrs of", Join(name), errno);
+            return [];
         }
 
         List<(byte[], byte[])> xattrs = [];
-        for (Span<byte> rest = list.AsSpan(0, (int)length); !rest.IsEmpty;)
+        for (Span<byte> rest = names; !rest.IsEmpty;)
         {
             int end = rest.IndexOf((byte)0);
             byte[] attribute = rest[..end].ToArray();
@@ -218,20 +213,38 @@ public sealed unsafe partial class Dir
         return rest.ToArray();
     }
 
-    private byte[]? ReadXattr(PathName path, PathName attribute, PathName name)
+    /// <summary>The names of all attributes, each ended by a NUL.</summary>
+    private byte[] ListXattrs(PathName path, PathName name)
     {
-        byte[] value = new byte[64 << 10];
+        byte* list = stackalloc byte[MaxXattrBytes];
         nint length;
         fixed (byte* p = path.Terminated)
-        fixed (byte* a = attribute.Terminated)
-        fixed (byte* v = value)
         {
-            length = Libc.LGetXattr(p, a, v, (nuint)value.Length);
+            length = Libc.LListXattr(p, list, MaxXattrBytes);
         }
 
         if (length >= 0)
         {
-            return value[..(int)length];
+            return new ReadOnlySpan<byte>(list, (int)length).ToArray();
+        }
+
+        Errno errno = Syscall.LastErrno;
+        return errno == Errno.EOPNOTSUPP ? [] : throw new SyscallException("list xattrs of", Join(name), errno);
+    }
+
+    private byte[]? ReadXattr(PathName path, PathName attribute, PathName name)
+    {
+        byte* value = stackalloc byte[MaxXattrBytes];
+        nint length;
+        fixed (byte* p = path.Terminated)
+        fixed (byte* a = attribute.Terminated)
+        {
+            length = Libc.LGetXattr(p, a, value, MaxXattrBytes);
+        }
+
+        if (length >= 0)
+        {
+            return new ReadOnlySpan<byte>(value, (int)length).ToArray();
         }
 
         Errno errno = Syscall.LastErrno;

@@ -38,9 +38,15 @@ public abstract partial class Inode
         public abstract long Size { get; }
     }
 
-    /// <summary>A regular file whose content is kept in the image itself (at most 64 bytes in what bootc builds, specification §3.4).</summary>
+    /// <summary>A regular file whose content is kept in the image itself.</summary>
     public sealed class InlineFile(Metadata metadata, ReadOnlyMemory<byte> content) : RegularFile(metadata)
     {
+        /// <summary>
+        /// Whoever builds a tree keeps files of up to so many bytes inline and makes objects of larger ones. It is part of the
+        /// format: with another limit the same files have another image (specification §3.4).
+        /// </summary>
+        public const int MaxSize = 64;
+
         public ReadOnlyMemory<byte> Content { get; } = content;
 
         public override long Size => Content.Length;

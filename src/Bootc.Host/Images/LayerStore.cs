@@ -1,6 +1,7 @@
 using System.Buffers;
 using Bootc.Composefs;
 using Bootc.Composefs.Store;
+using Bootc.Composefs.Tree;
 using Bootc.Linux;
 using Bootc.Oci;
 using Bootc.Oci.Layers;
@@ -11,7 +12,7 @@ namespace Bootc.Host.Images;
 internal sealed class LayerStore(Repository repository)
 {
     /// <summary>Content of at most so many bytes is kept in the stream and in the image itself (specification §3.4).</summary>
-    public const int MaxInlineSize = 64;
+    public const int MaxInlineSize = Inode.InlineFile.MaxSize;
 
     private const string ContentType = "ocilayer";
     private const int BufferSize = 128 << 10;
