@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.Reflection;
+using Bootc.Commands.Container;
 using Bootc.Commands.Install;
 using Bootc.Commands.Internals;
 
@@ -17,6 +18,7 @@ internal static class CommandTree
         new VersionOption { Action = new PrintVersion() },
         InstallCommand.Create(),
         StatusCommand.Create(),
+        ContainerCommand.Create(),
         InternalsCommand.Create(),
     };
 
