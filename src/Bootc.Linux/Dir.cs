@@ -86,11 +86,11 @@ public sealed unsafe partial class Dir : IDisposable
 
     /// <summary>
     /// Opens a file whose path comes from outside: no component may be a symbolic link or lead out of this directory
-    /// (openat2, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS). Null where there is none.
+    /// (openat2, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS), and a fifo does not make it wait. Null where there is none.
     /// </summary>
     public Fd? TryOpenBeneath(PathName path)
     {
-        OpenHow how = new() { Flags = (ulong)(O_RDONLY | O_CLOEXEC | O_NOFOLLOW), Resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+        OpenHow how = new() { Flags = (ulong)(O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW), Resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
         nint fd;
         fixed (byte* p = path.Terminated)
         {

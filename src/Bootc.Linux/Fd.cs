@@ -134,6 +134,24 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
         return new(status);
     }
 
+    /// <summary>Whether the file has an extended attribute of this name.</summary>
+    public bool HasXattr(PathName attribute)
+    {
+        nint length;
+        fixed (byte* a = attribute.Terminated)
+        {
+            length = Libc.FGetXattr(this, a, null, 0);
+        }
+
+        if (length >= 0)
+        {
+            return true;
+        }
+
+        Errno errno = Syscall.LastErrno;
+        return errno is Errno.ENODATA or Errno.EOPNOTSUPP ? false : throw new SyscallException("read an xattr of", Path, errno);
+    }
+
     /// <summary>Makes this empty file share the blocks of another; false where the file systems cannot.</summary>
     public bool TryReflinkFrom(Fd source)
     {

@@ -41,4 +41,13 @@ public static class Limits
 
     /// <summary>The value of an extended attribute in bytes (XATTR_SIZE_MAX).</summary>
     public const int XattrValue = 64 << 10;
+
+    /// <summary>A list of images or layers in containers-storage, in bytes.</summary>
+    public const int StorageList = 64 << 20;
+
+    /// <summary>A line of tar-split data in bytes; the longest hold an entry's headers, or a piece of the trailer, in base64.</summary>
+    public const int TarSplitLine = 8 << 20;
+
+    /// <summary>Lines of tar-split data of one layer; an entry has two or three.</summary>
+    public const int TarSplitLines = 1 << 24;
 }

@@ -52,6 +52,11 @@ public sealed record DiskFacts(
         {
             using BlockDevice device = BlockDevice.Open(path);
             size = device.Size;
+            if (!CanBeClaimed(path))
+            {
+                holders.Add("a mount or another claim, perhaps out of this container's sight");
+            }
+
             foreach (string each in BlockDevice.Partitions(path).Select(p => p.Path).Prepend(path))
             {
                 devices.Add(DeviceNumber(each));
@@ -61,7 +66,7 @@ public sealed record DiskFacts(
 
         string[] mountPoints =
         [
-            .. MountInfo.Read("1").Concat(MountInfo.Read())
+            .. HostMounts().Concat(MountInfo.Read())
                 .Where(m => devices.Contains(m.Device))
                 .Select(m => m.MountPoint)
                 .Distinct(),
@@ -73,6 +78,33 @@ public sealed record DiskFacts(
         string.IsNullOrWhiteSpace(wipefsJson)
             ? []
             : [.. JsonSerializer.Deserialize(wipefsJson, WipefsJson.Default.WipefsReport)?.Signatures?.Select(s => s.Type).Distinct() ?? []];
+
+    // Mounts and other claims on a disk or a partition of it keep everybody else from opening the disk exclusively.
+    private static bool CanBeClaimed(string path)
+    {
+        try
+        {
+            BlockDevice.OpenExclusive(path).Dispose();
+            return true;
+        }
+        catch (SyscallException e) when (e.Errno == Errno.EBUSY)
+        {
+            return false;
+        }
+    }
+
+    // The kernel shows the mounts only of processes that this one may trace.
+    private static IReadOnlyList<MountInfo> HostMounts()
+    {
+        try
+        {
+            return MountInfo.Read("1");
+        }
+        catch (SyscallException e) when (e.Errno is Errno.EACCES or Errno.EPERM)
+        {
+            return [];
+        }
+    }
 
     private static string DeviceNumber(string path)
     {

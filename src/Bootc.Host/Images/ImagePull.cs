@@ -1,6 +1,7 @@
 using Bootc.Composefs.Store;
 using Bootc.Linux;
 using Bootc.Oci;
+using Bootc.Oci.Sources;
 
 namespace Bootc.Host.Images;
 

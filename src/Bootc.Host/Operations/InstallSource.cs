@@ -2,7 +2,7 @@ using Bootc.Host.Boot;
 using Bootc.Host.Disks;
 using Bootc.Linux;
 using Bootc.Oci;
-using Bootc.Host.Images;
+using Bootc.Oci.Sources;
 
 namespace Bootc.Host.Operations;
 
@@ -21,7 +21,7 @@ public static class InstallSource
         {
             ContainerEnvironment container = environment.RequireTargetContainer();
             reference = ImageReference.Parse($"containers-storage:{container.Image}");
-            return ImageSources.Open(ImageReference.Parse($"containers-storage:{container.ImageId}"));
+            return ContainersStorage.Open([InstallEnvironment.StoragePath], container.ImageId);
         }
 
         environment.RequirePrivileges();

@@ -97,6 +97,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "lgetxattr", SetLastError = true)]
     internal static partial nint LGetXattr(byte* path, byte* name, byte* value, nuint size);
 
+    [LibraryImport(Name, EntryPoint = "fgetxattr", SetLastError = true)]
+    internal static partial nint FGetXattr(Fd fd, byte* name, byte* value, nuint size);
+
     [LibraryImport(Name, EntryPoint = "lsetxattr", SetLastError = true)]
     internal static partial int LSetXattr(byte* path, byte* name, byte* value, nuint size, int flags);
 

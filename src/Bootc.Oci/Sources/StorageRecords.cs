@@ -1,0 +1,41 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+
+namespace Bootc.Oci.Sources;
+
+/// <summary>An image in <c>overlay-images/images.json</c>.</summary>
+/// <param name="Digest">Of the manifest.</param>
+/// <param name="Layer">The id of the topmost layer.</param>
+internal sealed record StoredImage(string Id, string? Digest = null, string? Layer = null, ImmutableArray<string>? Names = null);
+
+/// <summary>A layer in <c>overlay-layers/layers.json</c>.</summary>
+/// <param name="TocDigest">Set where a layer was pulled in part, by its table of contents; ids are made in another way then.</param>
+internal sealed record StoredLayer(string Id, string? Parent = null, [property: JsonPropertyName("toc-digest")] string? TocDigest = null);
+
+/// <summary>
+/// A line of tar-split data (https://github.com/vbatts/tar-split, tar/storage): bytes of the archive, or the name,
+/// size and CRC of a file whose content stands here.
+/// </summary>
+internal sealed record TarSplitRecord(
+    int Type,
+    int Position,
+    string? Name = null,
+    [property: JsonPropertyName("name_raw")] byte[]? NameRaw = null,
+    long Size = 0,
+    byte[]? Payload = null)
+{
+    public const int File = 1;
+    public const int Segment = 2;
+}
+
+/// <summary>JSON of containers-storage.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
+    AllowDuplicateProperties = false,
+    MaxDepth = Limits.JsonDepth)]
+[JsonSerializable(typeof(ImmutableArray<StoredImage>))]
+[JsonSerializable(typeof(ImmutableArray<StoredLayer>))]
+[JsonSerializable(typeof(TarSplitRecord))]
+internal sealed partial class StorageJson : JsonSerializerContext;

@@ -1,0 +1,79 @@
+using System.IO.Compression;
+
+namespace Bootc.Oci.Sources;
+
+/// <summary>The records of a <c>tar-split.gz</c>, in order. Whatever is wrong with them is an <see cref="InvalidDataException"/>.</summary>
+internal sealed class TarSplitReader(Stream compressed) : IDisposable
+{
+    private readonly GZipStream _lines = new(compressed, CompressionMode.Decompress);
+    private byte[] _buffer = new byte[64 << 10];
+    private int _start;
+    private int _end;
+    private int _count;
+
+    /// <summary>The next record; null after the last.</summary>
+    public TarSplitRecord? ReadNext()
+    {
+        if (!TryReadLine(out ReadOnlySpan<byte> line))
+        {
+            return null;
+        }
+
+        TarSplitRecord record = OciJson.Parse(line, StorageJson.Default.TarSplitRecord, "its tar-split data", Limits.TarSplitLine);
+        bool valid = record.Position == _count
+            && _count < Limits.TarSplitLines
+            && record.Type is TarSplitRecord.File or TarSplitRecord.Segment
+            && record.Size is >= 0 and <= Limits.LayerSize;
+        _count++;
+        return valid ? record : throw new InvalidDataException($"its tar-split data has an unknown or misplaced record after {_count - 1}");
+    }
+
+    public void Dispose() => _lines.Dispose();
+
+    private bool TryReadLine(out ReadOnlySpan<byte> line)
+    {
+        int scanned = 0;
+        while (true)
+        {
+            ReadOnlySpan<byte> pending = _buffer.AsSpan(_start, _end - _start);
+            int newline = pending[scanned..].IndexOf((byte)'\n');
+            if (newline >= 0)
+            {
+                line = pending[..(scanned + newline)];
+                _start += scanned + newline + 1;
+                return true;
+            }
+
+            scanned = pending.Length;
+            if (!Fill())
+            {
+                line = default;
+                return scanned == 0 ? false : throw new InvalidDataException("its tar-split data is cut short");
+            }
+        }
+    }
+
+    private bool Fill()
+    {
+        int pending = _end - _start;
+        if (pending == _buffer.Length)
+        {
+            if (pending >= Limits.TarSplitLine)
+            {
+                throw new InvalidDataException($"its tar-split data has a line of more than {Limits.TarSplitLine} bytes");
+            }
+
+            Array.Resize(ref _buffer, pending * 2);
+        }
+        else if (_start > 0)
+        {
+            _buffer.AsSpan(_start, pending).CopyTo(_buffer);
+            _start = 0;
+            _end = pending;
+        }
+
+        int read = _lines.Read(_buffer.AsSpan(_end));
+        _end += read;
+        return read > 0;
+    }
+}
