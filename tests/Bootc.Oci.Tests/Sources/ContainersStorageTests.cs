@@ -113,20 +113,22 @@ public sealed class ContainersStorageTests(PodmanStore store)
     }
 
     [Theory]
-    [InlineData("flock -x root/LOCK sleep 2")]
-    [InlineData("""perl -MFcntl -e 'open F, "+<", "root/LOCK" or die; fcntl(F, F_SETLKW, pack("s s x4 q q l x4", F_WRLCK, 0, 0, 0, 0)) or die; sleep 2'""")]
+    [InlineData("flock -x root/LOCK sh -c 'touch held; sleep 2; touch released'")]
+    [InlineData("""perl -MFcntl -e 'open F, "+<", "root/LOCK" or die; fcntl(F, F_SETLKW, pack("s s x4 q q l x4", F_WRLCK, 0, 0, 0, 0)) or die; open H, ">held"; sleep 2; open R, ">released"'""")]
     public async Task Waits_for_whoever_changes_the_lists(string locker)
     {
         foreach (string path in new[] { "overlay-layers/layers.lock", "overlay-images/images.lock" })
         {
-            Task holder = Task.Run(() => store.Temp.Run(locker.Replace("LOCK", path) + "; touch released"));
-            while (!store.Temp.Text($"grep -c $(stat -c %i root/{path}) /proc/locks || true").StartsWith('1'))
+            store.Temp.Run("rm -f held released");
+            Task holder = Task.Run(() => store.Temp.Run(locker.Replace("LOCK", path)));
+            while (!File.Exists(store.Temp["held"]) && !holder.IsCompleted)
             {
                 await Task.Delay(20);
             }
 
             Open(PodmanStore.Image).Dispose();
 
+            File.Exists(store.Temp["released"]).Should().BeTrue();
             await holder;
         }
     }

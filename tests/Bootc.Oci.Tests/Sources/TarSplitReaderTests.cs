@@ -30,7 +30,7 @@ public sealed class TarSplitReaderTests
     [InlineData("\"size\":3", "\"size\":-3", "*unknown or misplaced record after 1")]
     [InlineData("\"size\":3", "\"size\":99999999999999999999", "*malformed at $.size")]
     [InlineData("Li9ldGMv\"", "Li9l?\"", "*malformed at $.payload")]
-    [InlineData("}\n", "}", "*malformed at*")]
+    [InlineData("0}\n", "0}", "*malformed at*")]
     [InlineData("\"position\":2}\n", "\"position\":2}", "*cut short")]
     [InlineData("{\"type\":2", "null\n{\"type\":2", "its tar-split data is null")]
     public void Refuses_records_that_cannot_be(string old, string replacement, string message) =>
