@@ -114,7 +114,7 @@ public sealed class ContainersStorageTests(PodmanStore store)
 
     [Theory]
     [InlineData("flock -x root/LOCK sh -c 'touch held; sleep 2; touch released'")]
-    [InlineData("""perl -MFcntl -e 'open F, "+<", "root/LOCK" or die; fcntl(F, F_SETLKW, pack("s s x4 q q l x4", F_WRLCK, 0, 0, 0, 0)) or die; open H, ">held"; sleep 2; open R, ">released"'""")]
+    [InlineData("""perl -MFcntl -e 'open F, "+<", "root/LOCK" or die; $l = pack("s s x4 q q l x4", F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLKW, $l) or die; open H, ">held"; sleep 2; open R, ">released"'""")]
     public async Task Waits_for_whoever_changes_the_lists(string locker)
     {
         foreach (string path in new[] { "overlay-layers/layers.lock", "overlay-images/images.lock" })
