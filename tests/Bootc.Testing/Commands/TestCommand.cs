@@ -55,6 +55,7 @@ internal static class TestCommand
         string name = Path.GetFileNameWithoutExtension(project);
         string folder = Path.Join(Checkout.Artifacts, "test-results");
         string trx = Path.Join(folder, $"{name}.trx");
+        Directory.CreateDirectory(folder);
         File.Delete(trx);
         string[] filter = all ? [] : ["--filter", "Category!=All"];
         bool good = await DotnetAsync(

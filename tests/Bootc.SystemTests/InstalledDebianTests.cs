@@ -1,0 +1,117 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Bootc.Testing;
+using Bootc.Testing.Vm;
+
+namespace Bootc.SystemTests;
+
+/// <summary>images/debian, installed by the bootc inside it through podman, and booted by UEFI from its own disk.</summary>
+public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots boots) : IClassFixture<InstalledDebianTests.TwoBoots>
+{
+    /// <summary>Boots the machine twice; all tests look at what the guest reported with the probe's nonce.</summary>
+    public sealed class TwoBoots : IAsyncLifetime
+    {
+        public GuestReport First { get; private set; } = null!;
+
+        public GuestReport Second { get; private set; } = null!;
+
+        public async Task InitializeAsync()
+        {
+            GuestProbe probe = new();
+            Facts(probe)
+                .Ask("mark", "echo of-this-machine > /etc/mark && echo of-this-machine > /var/mark")
+                .Ask("write-usr", "touch /usr/x")
+                .Ask("write-sysroot", "touch /sysroot/x")
+                .Ask("failed", "systemctl --failed --no-legend --plain");
+            BootResult first = await Guest.BootAsync(await LabInstall.Debian, probe, "installed-1");
+            First = first.Report;
+
+            GuestProbe again = new();
+            Facts(again).Ask("marks", "cat /etc/mark /var/mark");
+            Second = (await Guest.BootAsync(first.After, again, "installed-2")).Report;
+        }
+
+        public Task DisposeAsync() => Task.CompletedTask;
+
+        private static GuestProbe Facts(GuestProbe probe) => probe
+            .Ask("root", "findmnt -n -o SOURCE,FSTYPE,OPTIONS /")
+            .Ask("cmdline", "cat /proc/cmdline")
+            .Ask("status", "bootc status --json")
+            .Ask("text", "bootc status --verbose")
+            .Ask("origin", "cat /sysroot/state/deploy/*/*.origin")
+            .Ask("aleph", "cat /sysroot/.bootc-aleph.json")
+            .Ask("loader", "cat /sys/firmware/efi/efivars/LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f | tail -c +5 | tr -d '\\0'")
+            .Ask("build-id", "sha256sum < /usr/bin/bootc");
+    }
+
+    private string Id => RootSource().Match(boots.First["root"].Text).Groups["id"].Value;
+
+    [Fact]
+    public void The_root_is_the_image_that_the_command_line_names()
+    {
+        Id.Should().HaveLength(128);
+        boots.First["root"].Text.Should().MatchRegex(@"^composefs:\S+ +overlay +ro,");
+        boots.First["cmdline"].Text.Split(' ').Should().Contain($"composefs=?{Id}")
+            .And.Contain("rw").And.Contain("console=ttyS0").And.Contain(a => a.StartsWith("root=UUID="));
+    }
+
+    [Fact]
+    public void Usr_is_read_only_and_so_is_the_physical_root()
+    {
+        boots.First["write-usr"].ExitCode.Should().NotBe(0);
+        boots.First["write-usr"].Error.Should().Contain("Read-only file system");
+        boots.First["write-sysroot"].Error.Should().Contain("Read-only file system");
+    }
+
+    [Fact]
+    public void Etc_and_var_are_writable_and_survive_a_reboot()
+    {
+        boots.First["mark"].ExitCode.Should().Be(0, boots.First["mark"].Error);
+        boots.Second["marks"].Text.Should().Be("of-this-machine\nof-this-machine");
+    }
+
+    [Fact]
+    public void No_unit_failed() => boots.First["failed"].Text.Should().BeEmpty();
+
+    [Fact]
+    public void Systemd_boot_started_the_entry_that_was_installed() =>
+        boots.First["loader"].Text.Should().Be("bootc_debian-13-1.conf");
+
+    [Fact]
+    public void The_origin_names_the_update_source_and_what_was_deployed() =>
+        boots.First["origin"].Text.Should().MatchRegex(
+            $@"^\[origin\]\ncontainer-image-reference=ostree-unverified-image:docker://{Regex.Escape(LabInstall.TargetImage)}\n\n"
+            + @"\[boot\]\nboot_type=bls\ndigest=[0-9a-f]{64}\n\n\[image\]\nmanifest_digest=sha256:[0-9a-f]{64}$");
+
+    [Fact]
+    public void The_aleph_records_how_the_machine_began_and_that_verity_is_missing()
+    {
+        JsonElement aleph = JsonDocument.Parse(boots.First["aleph"].Output).RootElement;
+
+        aleph.GetProperty("image").GetString().Should().Be($"docker://{LabInstall.TargetImage}");
+        aleph.GetProperty("fsverity").GetString().Should().Be("optional");
+        aleph.GetProperty("digest").GetString().Should().StartWith("sha256:");
+    }
+
+    [Fact]
+    public void Status_knows_the_booted_deployment()
+    {
+        JsonElement host = JsonDocument.Parse(boots.First["status"].Output).RootElement;
+        JsonElement booted = host.GetProperty("status").GetProperty("booted");
+
+        host.GetProperty("kind").GetString().Should().Be("BootcHost");
+        booted.GetProperty("composefs").GetProperty("verity").GetString().Should().Be(Id);
+        booted.GetProperty("composefs").GetProperty("bootloader").GetString().Should().Be("systemd");
+        booted.GetProperty("composefs").GetProperty("missingVerityAllowed").GetBoolean().Should().BeTrue();
+        booted.GetProperty("image").GetProperty("image").GetProperty("image").GetString().Should().Be(LabInstall.TargetImage);
+        boots.First["origin"].Text.Should().Contain(booted.GetProperty("image").GetProperty("imageDigest").GetString());
+        boots.First["text"].Text.Should().StartWith($"● Booted image: {LabInstall.TargetImage}\n").And.Contain("Not Enforced");
+    }
+
+    [Fact]
+    public async Task The_bootc_in_the_image_is_the_published_one() =>
+        boots.First["build-id"].Text.Should().StartWith((await LabProgram.RunAsync("sha256sum", [(await Product.Instance).Bootc])).Split(' ')[0]);
+
+    [GeneratedRegex(@"^composefs:(?<id>[0-9a-f]{128}) ")]
+    private static partial Regex RootSource();
+}
