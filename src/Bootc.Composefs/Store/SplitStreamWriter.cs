@@ -125,8 +125,8 @@ public sealed class SplitStreamWriter : IDisposable
 
     public void Dispose()
     {
+        _spool.Dispose(); // first: the compressor writes what it still holds, for which there may be no space
         _chunks.Dispose();
-        _spool.Dispose();
     }
 
     private void RequireAlgorithm(ObjectId id)

@@ -10,6 +10,7 @@ internal sealed class Spool(ObjectStore store) : Stream
     private readonly MemoryStream _memory = new();
     private PendingFile? _file;
     private long _length;
+    private bool _disposed;
 
     public override bool CanRead => false;
 
@@ -27,6 +28,11 @@ internal sealed class Spool(ObjectStore store) : Stream
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
+        if (_disposed)
+        {
+            return; // the last words of a compressor whose stream was given up
+        }
+
         if (_memory.Length + buffer.Length > MemoryLimit)
         {
             Spill();
@@ -78,6 +84,7 @@ internal sealed class Spool(ObjectStore store) : Stream
     {
         if (disposing)
         {
+            _disposed = true;
             _file?.Dispose();
             _memory.Dispose();
         }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Bootc.Composefs.Store;
 using Bootc.Linux;
+using Bootc.Testing;
 
 namespace Bootc.Composefs.Tests.Store;
 
@@ -198,6 +199,31 @@ public class SplitStreamTests
         }
 
         fixture.Files().Should().Equal("meta.json");
+    }
+
+    [Fact]
+    public async Task Can_be_given_up_where_no_space_is_left()
+    {
+        string folder = Directory.CreateTempSubdirectory("bootc-full-").FullName;
+        await LabProgram.RunAsync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", folder]);
+        try
+        {
+            using RepositoryFixture fixture = new(folder: folder);
+            SplitStreamWriter writer = new(fixture.Objects, "ocilayer");
+            byte[] noise = new byte[(1 << 20) - 40]; // what is kept in memory, but for what the compressor adds
+            new Random(5).NextBytes(noise);
+            writer.WriteInline(noise);
+            writer.WriteObject(VerityHasher.Hash(VerityAlgorithm.Sha512, noise), noise.Length);
+
+            writer.Invoking(w => w.Dispose()).Should().NotThrow();
+
+            fixture.Files().Should().Equal("meta.json");
+        }
+        finally
+        {
+            await LabProgram.RunAsync("umount", [folder]); // fails if a file was left open
+            Directory.Delete(folder);
+        }
     }
 
     [Fact]
