@@ -46,6 +46,9 @@ public sealed class Podman
         ];
     }
 
+    /// <summary>Where its images are, as this machine sees them: what containers see as <c>/var/lib/containers/storage</c>.</summary>
+    public string Storage => Path.Join(_folders[0], "storage");
+
     /// <summary>Podman, ready to run containers made from <see cref="Lab.DebianBase"/>.</summary>
     public static Task<Podman> Instance => OfLab.Value;
 

@@ -3,6 +3,7 @@ using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Host.Images;
 using Bootc.Linux;
+using Bootc.Oci;
 using Bootc.Oci.Sources;
 using Bootc.Testing;
 using CliWrap;
@@ -76,6 +77,20 @@ public sealed class ImportTests : IDisposable
         zstd.BootImageId.Should().Be(gzip.BootImageId).And.NotBe(gzip.ImageId);
     }
 
+    [Fact]
+    public async Task The_ids_do_not_depend_on_where_the_image_comes_from()
+    {
+        PodmanImage podman = await PodmanImage.Instance;
+        using ContainersStorage storage = ContainersStorage.Open([(await Podman.Instance).Storage], podman.Name);
+
+        ImportedImage layout = await ImportAsync(podman.Gzip, "layout");
+        ImportedImage stored = await ImportAsync(storage, "storage");
+
+        stored.Source.ConfigDigest.Should().Be(layout.Source.ConfigDigest);
+        stored.ImageId.Should().Be(layout.ImageId);
+        stored.BootImageId.Should().Be(layout.BootImageId);
+    }
+
     /// <summary>The C tool takes every name in a directory for a file of its own; in a dumpfile it knows hard links.</summary>
     private static string WithHardLinks(string dump, TreeListing listing)
     {
@@ -103,8 +118,13 @@ public sealed class ImportTests : IDisposable
 
     private async Task<ImportedImage> ImportAsync(string layout, string repository, VerityAlgorithm algorithm = VerityAlgorithm.Sha512)
     {
-        using Dir folder = Dir.Open(_folder.FullName);
         using OciLayout source = OciLayout.Open(layout);
+        return await ImportAsync(source, repository, algorithm);
+    }
+
+    private async Task<ImportedImage> ImportAsync(IImageSource source, string repository, VerityAlgorithm algorithm = VerityAlgorithm.Sha512)
+    {
+        using Dir folder = Dir.Open(_folder.FullName);
         using Repository opened = Repository.Ensure(folder, repository, VerityMode.Optional, algorithm);
         return await new ImageImporter(opened, Steps.Silent).ImportAsync(source, CancellationToken.None);
     }
