@@ -105,7 +105,7 @@ public sealed class AlteredStorageTests : IDisposable
     {
         string top = _temp.Text($$"""
             grep -o '"id":"[0-9a-f]*"' root/overlay-layers/layers.json | cut -d'"' -f4 | while read id; do
-              test -e root/overlay/$id/diff/etc/deep/two && echo $id; done; true
+              if test -e root/overlay/$id/diff/etc/deep/two; then echo $id; fi; done
             """).Trim();
         _temp.Run($"""
             cd root/overlay; mkdir -p {_base[7..]}/diff/etc/deep; cp -a {top}/diff/etc/deep/two {_base[7..]}/diff/etc/deep/two
