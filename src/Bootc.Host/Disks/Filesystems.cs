@@ -19,7 +19,8 @@ public sealed class Filesystems(Programs programs)
     public Task MakeRootAsync(RootFilesystem type, string device, Guid uuid, CancellationToken cancellationToken) =>
         type.Name switch
         {
-            "ext4" => programs.RunAsync("mkfs.ext4", ["-q", "-F", "-O", "verity", "-L", RootLabel, "-U", uuid.ToString(), device], cancellationToken: cancellationToken),
+            // Small file systems get blocks of 1 KiB unless told otherwise, and those cannot hold seals of 4 KiB blocks.
+            "ext4" => programs.RunAsync("mkfs.ext4", ["-q", "-F", "-b", "4096", "-O", "verity", "-L", RootLabel, "-U", uuid.ToString(), device], cancellationToken: cancellationToken),
             _ => throw new BootcException($"root file system {type.Name} is not available yet; use ext4"),
         };
 

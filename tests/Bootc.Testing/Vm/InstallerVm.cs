@@ -54,7 +54,15 @@ public sealed class InstallerVm : IAsyncDisposable
     /// <summary>Switches the machine off, so that all it wrote is on the target disk.</summary>
     public async Task PowerOffAsync(CancellationToken cancellationToken = default)
     {
-        await _guest.Shell.RunAsync("sync; systemctl poweroff --no-block", TimeSpan.FromMinutes(1), cancellationToken);
+        try
+        {
+            await _guest.Shell.RunAsync("sync; systemctl poweroff --no-block", TimeSpan.FromMinutes(1), cancellationToken);
+        }
+        catch (IOException)
+        {
+            // It was off before it could answer.
+        }
+
         await _guest.Qemu.Exited.WaitAsync(TimeSpan.FromMinutes(2), cancellationToken);
     }
 

@@ -1,0 +1,132 @@
+using System.Text.RegularExpressions;
+using Bootc.Testing;
+using CliWrap;
+
+namespace Bootc.SystemTests;
+
+/// <summary>
+/// Installs that cannot be, run as users run them: each ends with one clear line, and leaves nothing mounted, attached or
+/// half-made on this machine.
+/// </summary>
+public sealed partial class RefusalTests : IDisposable
+{
+    private const string Privileged = "--privileged --pid=host -v /dev:/dev -v /var/lib/containers:/var/lib/containers";
+    private const string ToDisk = "bootc install to-disk --via-loopback --filesystem ext4 --allow-missing-verity --target-imgref registry.example/os:1 /output/disk.img";
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-refusal");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Theory]
+    [InlineData("", "needs root|not privileged; add --privileged|the host's devices")]
+    [InlineData("--privileged --pid=host -v /var/lib/containers:/var/lib/containers", "add -v /dev:/dev")]
+    [InlineData("--privileged -v /dev:/dev -v /var/lib/containers:/var/lib/containers", "add --pid=host")]
+    [InlineData("--privileged --pid=host -v /dev:/dev", "add -v /var/lib/containers:/var/lib/containers")]
+    public async Task A_missing_part_of_the_command_line_is_named(string options, string message) =>
+        await RefusedAsync(options, ToDisk, message);
+
+    [Theory]
+    [InlineData("rm /usr/lib/modules/*/vmlinuz", "the image has no kernel")]
+    [InlineData("cp -r /usr/lib/modules/* /usr/lib/modules/another", "the image has 2 kernels \\(.*another\\)")]
+    [InlineData("rm /usr/lib/modules/*/initramfs.img", "has no initrd: ")]
+    [InlineData("rm /usr/lib/systemd/boot/efi/*", "the image has no boot loader: ")]
+    public async Task An_image_that_could_not_boot_is_refused(string change, string message) =>
+        await RefusedAsync(Privileged, ToDisk, message, $"FROM {await LabImages.Debian}\nRUN {change}\n");
+
+    [Fact]
+    public async Task A_disk_that_is_too_small_is_refused_with_the_size_it_must_have() =>
+        await RefusedAsync(Privileged, ToDisk, "is too small: it has 512 MiB, and this image needs at least [0-9]+ MiB", diskSize: 512 << 20);
+
+    [Fact]
+    public async Task A_disk_that_is_not_empty_is_refused_without_wipe() =>
+        await RefusedAsync(Privileged, ToDisk, "is not empty \\(it holds ext4\\); to destroy what is on it add --wipe", prepare: disk => LabProgram.RunAsync("mkfs.ext4", ["-q", "-F", disk]));
+
+    [Fact]
+    public async Task An_image_name_that_no_update_could_come_from_is_refused() =>
+        await RefusedAsync(Privileged, ToDisk.Replace(" --target-imgref registry.example/os:1", ""), "could get no updates from localhost/.*--target-imgref NAME");
+
+    [Fact]
+    public async Task Missing_verity_is_refused_unless_allowed() =>
+        await RefusedAsync(Privileged, ToDisk.Replace(" --allow-missing-verity", ""), "cannot enable fs-verity on ext4.*--allow-missing-verity");
+
+    [Fact]
+    public async Task Outside_the_image_the_command_says_where_to_run_it()
+    {
+        Machine before = await Machine.LookAsync();
+        ProgramOutput result = await LabProgram.TryRunAsync((await Product.Instance).Bootc, ["install", "to-disk", "--filesystem", "ext4", "/dev/null"]);
+
+        result.ExitCode.Should().Be(1);
+        OneLine(result).Should().Contain("must be run from the target container image");
+        (await Machine.LookAsync()).Should().BeEquivalentTo(before);
+    }
+
+    [Theory]
+    [InlineData("INT", 130)]
+    [InlineData("KILL", 137)]
+    public async Task An_install_that_is_stopped_leaves_nothing(string signal, int exitCode)
+    {
+        Machine before = await Machine.LookAsync();
+        LabInstall.NewDisk(_folder.FullName);
+        string command = $"{ToDisk} & sleep 0.7; kill -{signal} $!; wait $!";
+
+        ProgramOutput result = await RunAsync(Privileged, await LabImages.Debian, "sh", "-c", command);
+
+        result.ExitCode.Should().Be(exitCode, result.ToString());
+        (await Machine.SettleAsync(before)).Should().BeEquivalentTo(before);
+        if (signal == "INT")
+        {
+            (await LabProgram.RunAsync("wipefs", ["--no-act", "--noheadings", Path.Join(_folder.FullName, "disk.img")])).Trim().Should().BeEmpty("a disk must not look installed");
+        }
+    }
+
+    private async Task RefusedAsync(
+        string options, string command, string message, string? containerfile = null, long diskSize = 4L << 30, Func<string, Task>? prepare = null)
+    {
+        string image = containerfile is null ? await LabImages.Debian : await LabImages.BuildAsync("refused", containerfile);
+        string disk = LabInstall.NewDisk(_folder.FullName, size: diskSize);
+        await (prepare?.Invoke(disk) ?? Task.CompletedTask);
+        Machine before = await Machine.LookAsync();
+
+        ProgramOutput result = await RunAsync(options, image, command.Split(' '));
+
+        result.ExitCode.Should().Be(1, result.ToString());
+        OneLine(result).Should().MatchRegex(message);
+        (await Machine.SettleAsync(before)).Should().BeEquivalentTo(before);
+    }
+
+    private async Task<ProgramOutput> RunAsync(string options, string image, params string[] command)
+    {
+        Podman podman = await Podman.Instance;
+        return await podman.TryRunAsync(
+            ["run", "--rm", "--network=none", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), "-v", $"{_folder.FullName}:/output", image, .. command]);
+    }
+
+    private static string OneLine(ProgramOutput result) =>
+        result.Error.Split('\n').Where(line => line.StartsWith("error: ", StringComparison.Ordinal)).Should().ContainSingle(result.ToString()).Subject;
+
+    /// <summary>What an install could leave on a machine.</summary>
+    private sealed record Machine(string[] Mounts, string[] LoopDevices, string[] Partitions, string[] TemporaryFiles)
+    {
+        public static async Task<Machine> LookAsync() => new(
+            [.. (await File.ReadAllLinesAsync("/proc/self/mountinfo")).Where(line => !line.Contains("/overlay", StringComparison.Ordinal))],
+            [.. (await LabProgram.RunAsync("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"])).Split('\n').Where(f => f.Contains("bootc-refusal"))],
+            [.. Directory.EnumerateFileSystemEntries("/dev").Where(d => LoopPartition().IsMatch(d))],
+            [.. Directory.EnumerateFileSystemEntries("/tmp").Where(f => f.Contains("bootc-install", StringComparison.Ordinal))]);
+
+        /// <summary>Loop devices go when the last user of theirs has gone, which the kernel does a moment later.</summary>
+        public static async Task<Machine> SettleAsync(Machine expected)
+        {
+            Machine now = await LookAsync();
+            for (int attempt = 0; attempt < 50 && (now.LoopDevices.Length != expected.LoopDevices.Length || now.Partitions.Length != expected.Partitions.Length); attempt++)
+            {
+                await Task.Delay(100);
+                now = await LookAsync();
+            }
+
+            return now;
+        }
+    }
+
+    [GeneratedRegex("^/dev/loop[0-9]+p")]
+    private static partial Regex LoopPartition();
+}
