@@ -19,6 +19,7 @@ public sealed class ImportTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
+    [Trait("Category", "All")]
     public async Task Takes_150_MB_at_most_for_200000_entries()
     {
         Product product = await Product.Instance;
