@@ -1,6 +1,8 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.Runtime.InteropServices;
 using Bootc.Commands;
+using Bootc.Host;
 
 namespace Bootc;
 
@@ -47,6 +49,11 @@ internal static class Program
         };
         try
         {
+            if (parse.Action is not (HelpAction or VersionAction))
+            {
+                RequireLibssl();
+            }
+
             int result = await parse.InvokeAsync(configuration, cancellationToken);
             return cancellationToken.IsCancellationRequested && result != Success ? Interrupted : result;
         }
@@ -59,6 +66,16 @@ internal static class Program
         {
             ErrorReport.Write(error, failure);
             return cancellationToken.IsCancellationRequested ? Interrupted : Failed;
+        }
+    }
+
+    // Hashing needs it; the runtime, when it does not find it, aborts without a word about what to do.
+    private static void RequireLibssl()
+    {
+        const string Library = "libssl.so.3";
+        if (!NativeLibrary.TryLoad(Library, out _) && !NativeLibrary.TryLoad("libssl.so.1.1", out _))
+        {
+            throw new BootcException($"this program needs OpenSSL's {Library}, which is not in this image; install it (on Debian the package libssl3)");
         }
     }
 }

@@ -1,13 +1,13 @@
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Bootc.Commands;
+using Bootc.Testing;
 
 namespace Bootc.Tests;
 
 /// <summary>docs/acceptance.md and docs/compatibility.md against the code.</summary>
 public partial class AcceptanceTests
 {
-    private static readonly string Repository = Path.GetFullPath(Path.Join(Path.GetDirectoryName(Here()), "..", ".."));
+    private static readonly string Repository = Checkout.Root;
 
     [Fact]
     public async Task Every_test_that_the_list_names_exists()
@@ -45,7 +45,6 @@ public partial class AcceptanceTests
         return tests;
     }
 
-    private static string Here([CallerFilePath] string path = "") => path;
 
     [GeneratedRegex(@"`(?<name>[A-Z]\w+Tests\.\w+)`")]
     private static partial Regex TestName();

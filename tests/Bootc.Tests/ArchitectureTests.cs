@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
+using Bootc.Testing;
 
 namespace Bootc.Tests;
 
@@ -9,7 +9,7 @@ public partial class ArchitectureTests
     private const int MaxFileLines = 400;
     private const int MaxMethodLines = 60;
 
-    private static readonly string Source = Path.GetFullPath(Path.Join(Here(), "..", "..", "src"));
+    private static readonly string Source = Checkout.PathOf("src");
 
     public static TheoryData<string, string[], string> Walls() => new()
     {
@@ -106,7 +106,6 @@ public partial class ArchitectureTests
 
     private static string Room(string file) => Relative(file).Split('/')[0];
 
-    private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
 
     [GeneratedRegex(@"(Helper|Manager|Utils?|Data)$")]
     private static partial Regex VagueName();

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Runtime.CompilerServices;
 using Bootc.Commands;
+using Bootc.Testing;
 
 namespace Bootc.Tests;
 
@@ -10,7 +10,7 @@ namespace Bootc.Tests;
 /// </summary>
 public class HelpTests
 {
-    private static readonly string Goldens = Path.Join(Path.GetDirectoryName(Here()), "help");
+    private static readonly string Goldens = Checkout.PathOf("tests", "Bootc.Tests", "help");
 
     public static TheoryData<string> Commands() => [.. Walk(CommandTree.Create(), [])];
 
@@ -49,5 +49,4 @@ public class HelpTests
         }
     }
 
-    private static string Here([CallerFilePath] string path = "") => path;
 }

@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Invocation;
-using System.Reflection;
 using Bootc.Commands.Container;
 using Bootc.Commands.Install;
 using Bootc.Commands.Internals;
@@ -15,20 +13,10 @@ internal static class CommandTree
     public static Command Create() => new("bootc", "Install and update operating systems shipped as container images")
     {
         new HelpOption(),
-        new VersionOption { Action = new PrintVersion() },
+        new VersionOption { Action = new VersionAction() },
         InstallCommand.Create(),
         StatusCommand.Create(),
         ContainerCommand.Create(),
         InternalsCommand.Create(),
     };
-
-    private sealed class PrintVersion : SynchronousCommandLineAction
-    {
-        public override int Invoke(ParseResult parseResult)
-        {
-            string? version = typeof(CommandTree).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
-            parseResult.InvocationConfiguration.Output.WriteLine($"bootc {version?.Split('+')[0]}");
-            return 0;
-        }
-    }
 }
