@@ -57,7 +57,12 @@ public sealed class PodmanStore : IDisposable
         return [.. digests];
     }
 
-    public void Dispose() => _temp.Dispose();
+    public void Dispose()
+    {
+        // Podman leaves a mount of the driver's folder on itself.
+        _temp.Run("for m in root/overlay*; do ! mountpoint -q $m || umount $m; done");
+        _temp.Dispose();
+    }
 
     private static void TarBytesOf(LayerStream layer, string path)
     {
