@@ -16,6 +16,9 @@ public static class ComposefsMount
     /// <summary>What mountinfo shows as the source of an image, before its id.</summary>
     public const string SourcePrefix = "composefs:";
 
+    /// <summary>The same where an overlay in memory takes the changes to the root.</summary>
+    public const string TransientSourcePrefix = "transient:composefs=";
+
     // EROFS images are made of such blocks, and a loop device with smaller sectors would only split its requests.
     private const uint LoopSectorSize = 4096;
 

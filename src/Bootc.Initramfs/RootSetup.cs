@@ -79,7 +79,7 @@ internal static class RootSetup
         using (root)
         {
             using Dir lower = root.OpenRoot();
-            return StateOverlay.MountInMemory($"transient:composefs={image.Id}", lower, root);
+            return StateOverlay.MountInMemory(ComposefsMount.TransientSourcePrefix + image.Id, lower, root);
         }
     }
 

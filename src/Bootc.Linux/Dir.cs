@@ -77,13 +77,6 @@ public sealed unsafe partial class Dir : IDisposable
         return fd >= 0 ? new Fd(fd, Join(name)) : AbsentOrThrow<Fd>("open", name);
     }
 
-    /// <summary>Opens a file for reading through symbolic links; null where there is none.</summary>
-    public Fd? TryOpenFollowing(PathName name)
-    {
-        int fd = OpenRaw(_fd, name, O_RDONLY);
-        return fd >= 0 ? new Fd(fd, Join(name)) : AbsentOrThrow<Fd>("open", name);
-    }
-
     /// <summary>
     /// Opens a file whose path comes from outside: no component may be a symbolic link or lead out of this directory
     /// (openat2, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS), and a fifo does not make it wait. Null where there is none.
@@ -184,17 +177,6 @@ public sealed unsafe partial class Dir : IDisposable
         }
     }
 
-    /// <summary>Space left to unprivileged users of the file system, in bytes.</summary>
-    public long AvailableBytes
-    {
-        get
-        {
-            StatVfs status;
-            Check(Libc.FStatVfs(_fd, &status), "statvfs", ".");
-            return checked((long)(status.BlocksAvailable * status.FragmentSize));
-        }
-    }
-
     /// <summary>The target of a symbolic link; null where the name is absent or is not one.</summary>
     public byte[]? TryReadLink(PathName name)
     {
@@ -242,13 +224,14 @@ public sealed unsafe partial class Dir : IDisposable
     }
 
     /// <summary>Renames within this directory, over an existing file.</summary>
-    public void Rename(PathName from, PathName to) => RenameTo(from, this, to, 0);
-
-    /// <summary>Renames into another directory of the same file system, over an existing file.</summary>
-    public void RenameInto(PathName from, Dir other, PathName to) => RenameTo(from, other, to, 0);
-
-    /// <summary>Swaps two names in one step: after a power cut either all of it happened or none of it.</summary>
-    public void Exchange(PathName name, PathName other) => RenameTo(name, this, other, RENAME_EXCHANGE);
+    public void Rename(PathName from, PathName to)
+    {
+        fixed (byte* f = from.Terminated)
+        fixed (byte* t = to.Terminated)
+        {
+            Check(Libc.RenameAt2(_fd, f, _fd, t, 0), "rename", from);
+        }
+    }
 
     /// <summary>Removes a file; false where there is none.</summary>
     public bool TryRemoveFile(PathName name) => TryUnlink(name, 0);
@@ -296,15 +279,6 @@ public sealed unsafe partial class Dir : IDisposable
         fixed (byte* p = name.Terminated)
         {
             return Libc.OpenAt(dir, p, flags | O_CLOEXEC, mode);
-        }
-    }
-
-    private void RenameTo(PathName from, Dir other, PathName to, uint flags)
-    {
-        fixed (byte* f = from.Terminated)
-        fixed (byte* t = to.Terminated)
-        {
-            Check(Libc.RenameAt2(_fd, f, other._fd, t, flags), "rename", from);
         }
     }
 

@@ -43,58 +43,10 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
     public Fd ReopenRead() => new(Syscall.Check(OpenRaw(ProcPath, O_RDONLY), "reopen", Path), Path);
 
     /// <summary>Fills the buffer from the current offset; fewer bytes only at the end of the file.</summary>
-    public int Read(Span<byte> buffer)
-    {
-        int done = 0;
-        fixed (byte* start = buffer)
-        {
-            while (done < buffer.Length)
-            {
-                nint n = Libc.Read(this, start + done, (nuint)(buffer.Length - done));
-                if (n == 0)
-                {
-                    break;
-                }
-
-                if (n < 0)
-                {
-                    Syscall.ThrowUnlessInterrupted("read", Path);
-                    continue;
-                }
-
-                done += (int)n;
-            }
-        }
-
-        return done;
-    }
+    public int Read(Span<byte> buffer) => Fill(buffer, null);
 
     /// <summary>Fills the buffer from the given offset; fewer bytes only at the end of the file.</summary>
-    public int ReadAt(Span<byte> buffer, long offset)
-    {
-        int done = 0;
-        fixed (byte* start = buffer)
-        {
-            while (done < buffer.Length)
-            {
-                nint n = Libc.PRead(this, start + done, (nuint)(buffer.Length - done), offset + done);
-                if (n == 0)
-                {
-                    break;
-                }
-
-                if (n < 0)
-                {
-                    Syscall.ThrowUnlessInterrupted("read", Path);
-                    continue;
-                }
-
-                done += (int)n;
-            }
-        }
-
-        return done;
-    }
+    public int ReadAt(Span<byte> buffer, long offset) => Fill(buffer, offset);
 
     /// <summary>Writes all bytes at the current offset.</summary>
     public void Write(ReadOnlySpan<byte> bytes)
@@ -114,9 +66,6 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
             }
         }
     }
-
-    /// <summary>Moves the offset to the start.</summary>
-    public void Rewind() => Syscall.Check(Libc.Seek(this, 0, 0), "seek", Path);
 
     public void SetLength(long length) => Syscall.Check(Libc.Truncate(this, length), "truncate", Path);
 
@@ -184,6 +133,33 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
     }
 
     protected override bool ReleaseHandle() => Libc.Close((int)handle) == 0;
+
+    private int Fill(Span<byte> buffer, long? offset)
+    {
+        int done = 0;
+        fixed (byte* start = buffer)
+        {
+            while (done < buffer.Length)
+            {
+                nuint left = (nuint)(buffer.Length - done);
+                nint n = offset is { } at ? Libc.PRead(this, start + done, left, at + done) : Libc.Read(this, start + done, left);
+                if (n == 0)
+                {
+                    break;
+                }
+
+                if (n < 0)
+                {
+                    Syscall.ThrowUnlessInterrupted("read", Path);
+                    continue;
+                }
+
+                done += (int)n;
+            }
+        }
+
+        return done;
+    }
 
     private static Fd Open(string path, int flags) => new(Syscall.Check(OpenRaw(path, flags), "open", path), path);
 

@@ -33,9 +33,6 @@ public sealed unsafe class FileLock : IDisposable
         return new(file);
     }
 
-    /// <summary>Turns a shared lock into an exclusive one or back; may wait, and is not atomic (flock(2)).</summary>
-    public void Convert(bool exclusive) => Acquire(_fd, exclusive, wait: true);
-
     public void Dispose() => _fd.Dispose();
 
     private static bool Acquire(Fd fd, bool exclusive, bool wait)

@@ -1,4 +1,3 @@
-using Bootc.Host;
 using Bootc.Rendering;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -12,9 +11,8 @@ internal static class Composition
     /// <summary>How much to log on stderr: a level of Microsoft.Extensions.Logging, such as <c>debug</c>; warnings if unset.</summary>
     private const string LogLevelVariable = "BOOTC_LOG";
 
-    public static Programs CreatePrograms() => new(CreateLoggers().CreateLogger<Programs>());
-
-    private static LoggerFactory CreateLoggers()
+    /// <summary>Logging to stderr. Disposing it writes what is still queued.</summary>
+    public static LoggerFactory CreateLoggers()
     {
         LogLevel level = Enum.TryParse(Environment.GetEnvironmentVariable(LogLevelVariable), ignoreCase: true, out LogLevel wanted) ? wanted : LogLevel.Warning;
         ConsoleLoggerOptions console = new() { LogToStandardErrorThreshold = LogLevel.Trace, FormatterName = PlainConsoleFormatter.FormatterName };

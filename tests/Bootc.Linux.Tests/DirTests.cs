@@ -101,18 +101,6 @@ public sealed class DirTests : IDisposable
     }
 
     [Fact]
-    public void Exchanges_two_directories()
-    {
-        Directory.CreateDirectory(Path.Join(_path, "a", "in-a"));
-        Directory.CreateDirectory(Path.Join(_path, "b", "in-b"));
-
-        _dir.Exchange("a", "b");
-
-        Directory.Exists(Path.Join(_path, "a", "in-b")).Should().BeTrue();
-        Directory.Exists(Path.Join(_path, "b", "in-a")).Should().BeTrue();
-    }
-
-    [Fact]
     public void Reads_and_sets_attributes_of_the_link_itself()
     {
         _dir.TrySymlink("nowhere", "link");

@@ -52,12 +52,12 @@ public sealed partial class RefusalTests : IDisposable
     [Fact]
     public async Task Outside_the_image_the_command_says_where_to_run_it()
     {
-        Machine before = await Machine.LookAsync();
+        Machine before = await LookAsync();
         ProgramOutput result = await LabProgram.TryRunAsync((await Product.Instance).Bootc, ["install", "to-disk", "--filesystem", "ext4", "/dev/null"]);
 
         result.ExitCode.Should().Be(1);
         OneLine(result).Should().Contain("must be run from the target container image");
-        (await Machine.LookAsync()).Should().BeEquivalentTo(before);
+        (await LookAsync()).Should().BeEquivalentTo(before);
     }
 
     [Theory]
@@ -65,14 +65,14 @@ public sealed partial class RefusalTests : IDisposable
     [InlineData("KILL", 137)]
     public async Task An_install_that_is_stopped_leaves_nothing(string signal, int exitCode)
     {
-        Machine before = await Machine.LookAsync();
         LabInstall.NewDisk(_folder.FullName);
+        Machine before = await LookAsync();
 
         // While layers are being imported: a whole install takes more than a second.
         ProgramOutput result = await RunAsync(Privileged, await LabImages.Debian, ["timeout", "--preserve-status", "--signal", signal, "0.6", .. ToDisk.Split(' ')]);
 
         result.ExitCode.Should().Be(exitCode, result.ToString());
-        (await Machine.SettleAsync(before)).Should().BeEquivalentTo(before);
+        (await SettleAsync(before)).Should().BeEquivalentTo(before);
         if (signal == "INT")
         {
             (await LabProgram.RunAsync("wipefs", ["--no-act", "--noheadings", Path.Join(_folder.FullName, "disk.img")])).Trim().Should().BeEmpty("a disk must not look installed");
@@ -85,13 +85,13 @@ public sealed partial class RefusalTests : IDisposable
         string image = containerfile is null ? await LabImages.Debian : await LabImages.BuildAsync("refused", containerfile);
         string disk = LabInstall.NewDisk(_folder.FullName, size: diskSize);
         await (prepare?.Invoke(disk) ?? Task.CompletedTask);
-        Machine before = await Machine.LookAsync();
+        Machine before = await LookAsync();
 
         ProgramOutput result = await RunAsync(options, image, command.Split(' '));
 
         result.ExitCode.Should().Be(1, result.ToString());
         OneLine(result).Should().MatchRegex(message);
-        (await Machine.SettleAsync(before)).Should().BeEquivalentTo(before);
+        (await SettleAsync(before)).Should().BeEquivalentTo(before);
     }
 
     private async Task<ProgramOutput> RunAsync(string options, string image, params string[] command)
@@ -104,28 +104,27 @@ public sealed partial class RefusalTests : IDisposable
     private static string OneLine(ProgramOutput result) =>
         result.Error.Split('\n').Where(line => line.StartsWith("error: ", StringComparison.Ordinal)).Should().ContainSingle(result.ToString()).Subject;
 
-    /// <summary>What an install could leave on a machine.</summary>
-    private sealed record Machine(string[] Mounts, string[] LoopDevices, string[] Partitions, string[] TemporaryFiles)
+    private async Task<Machine> LookAsync() => new(
+        [.. (await File.ReadAllLinesAsync("/proc/self/mountinfo")).Where(line => !line.Contains("/overlay", StringComparison.Ordinal))],
+        [.. (await LabProgram.RunAsync("losetup", ["--list", "--noheadings", "--output", "NAME,BACK-FILE"])).Split('\n', StringSplitOptions.RemoveEmptyEntries)],
+        [.. Directory.EnumerateFileSystemEntries("/dev").Where(d => LoopPartition().IsMatch(d)).Order(StringComparer.Ordinal)],
+        [.. _folder.EnumerateFileSystemInfos().Select(f => f.Name)]);
+
+    /// <summary>Loop devices go when the last user of theirs has gone, which the kernel does a moment later.</summary>
+    private async Task<Machine> SettleAsync(Machine expected)
     {
-        public static async Task<Machine> LookAsync() => new(
-            [.. (await File.ReadAllLinesAsync("/proc/self/mountinfo")).Where(line => !line.Contains("/overlay", StringComparison.Ordinal))],
-            [.. (await LabProgram.RunAsync("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"])).Split('\n').Where(f => f.Contains("bootc-refusal"))],
-            [.. Directory.EnumerateFileSystemEntries("/dev").Where(d => LoopPartition().IsMatch(d))],
-            [.. Directory.EnumerateFileSystemEntries("/tmp").Where(f => f.Contains("bootc-install", StringComparison.Ordinal))]);
-
-        /// <summary>Loop devices go when the last user of theirs has gone, which the kernel does a moment later.</summary>
-        public static async Task<Machine> SettleAsync(Machine expected)
+        Machine now = await LookAsync();
+        for (int attempt = 0; attempt < 50 && (now.LoopDevices.Length != expected.LoopDevices.Length || now.Partitions.Length != expected.Partitions.Length); attempt++)
         {
-            Machine now = await LookAsync();
-            for (int attempt = 0; attempt < 50 && (now.LoopDevices.Length != expected.LoopDevices.Length || now.Partitions.Length != expected.Partitions.Length); attempt++)
-            {
-                await Task.Delay(100);
-                now = await LookAsync();
-            }
-
-            return now;
+            await Task.Delay(100);
+            now = await LookAsync();
         }
+
+        return now;
     }
+
+    /// <summary>What an install could leave on a machine: its own storage is the container's, which podman removes.</summary>
+    private sealed record Machine(string[] Mounts, string[] LoopDevices, string[] Partitions, string[] FilesBesideTheDisk);
 
     [GeneratedRegex("^/dev/loop[0-9]+p")]
     private static partial Regex LoopPartition();

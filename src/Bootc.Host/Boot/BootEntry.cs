@@ -24,9 +24,6 @@ public sealed record BootEntry(
     string? SortKey,
     ImmutableArray<(string Key, string Value)> Other)
 {
-    /// <summary>Entries are small; a larger file is something else.</summary>
-    public const int MaxBytes = 64 << 10;
-
     public static BootEntry Parse(string text)
     {
         string? title = null, version = null, linux = null, sortKey = null;

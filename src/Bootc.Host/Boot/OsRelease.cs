@@ -40,7 +40,7 @@ public sealed record OsRelease(string? Id, string? VersionId, string? VersionTex
             {
                 plain.Append(value[++i]);
             }
-            else if (quote == '\0' && c is '"' or '\'' && quote == '\0')
+            else if (quote == '\0' && c is '"' or '\'')
             {
                 quote = c;
             }

@@ -21,7 +21,7 @@ public sealed record HostStatus(DeploymentStatus? Booted, UsrOverlay? UsrOverlay
     private const string VersionAnnotation = "org.opencontainers.image.version";
 
     /// <summary>Sources of the root mount that this program and upstream's make.</summary>
-    private static readonly string[] RootSources = ["composefs:", "transient:composefs="];
+    private static readonly string[] RootSources = [ComposefsMount.SourcePrefix, ComposefsMount.TransientSourcePrefix];
 
     public static HostStatus NotDeployed { get; } = new(null, null, false);
 

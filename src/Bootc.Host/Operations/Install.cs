@@ -76,8 +76,9 @@ public sealed class Install(Programs programs, Steps steps)
         using Repository repository = Repository.Ensure(root, StateLayout.Repository, verity);
         ImportedImage imported = await new ImageImporter(repository, steps).ImportAsync(source, image, cancellationToken);
 
-        steps.Run("Laying out /etc and /var", () => WriteState(root, plan, imported, cancellationToken));
-        await steps.RunAsync("Installing the boot loader", () => WriteBootAsync(plan, disk, esp, imported, cancellationToken));
+        KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
+        steps.Run("Laying out /etc and /var", () => WriteState(root, plan, imported, kernel, cancellationToken));
+        await steps.RunAsync("Installing the boot loader", () => WriteBootAsync(plan, disk, esp, imported, kernel, cancellationToken));
         steps.Run("Writing everything to disk", () =>
         {
             root.SyncFilesystem();
@@ -86,7 +87,7 @@ public sealed class Install(Programs programs, Steps steps)
         return new(plan.TargetImage, imported.Source.ManifestDigest.ToString(), imported.BootImageId, Warnings(plan, imported));
     }
 
-    private static void WriteState(Dir root, InstallPlan plan, ImportedImage imported, CancellationToken cancellationToken)
+    private static void WriteState(Dir root, InstallPlan plan, ImportedImage imported, KernelFiles kernel, CancellationToken cancellationToken)
     {
         ObjectId id = imported.BootImageId;
         StateLayout.Create(root);
@@ -104,7 +105,6 @@ public sealed class Install(Programs programs, Steps steps)
             // Its absence makes units with ConditionNeedsUpdate=/etc run on the first boot.
             etc.TryRemoveFile(".updated");
             deployment.TrySymlink(StateLayout.VarLink, "var");
-            KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
             Origin origin = Origin.ForBls(plan.TargetImage, imported.Source.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files));
             deployment.WriteAtomically(StateLayout.OriginName(id), origin.ToString());
         }
@@ -128,9 +128,8 @@ public sealed class Install(Programs programs, Steps steps)
             typeof(Install).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "");
     }
 
-    private async Task WriteBootAsync(InstallPlan plan, TargetDisk disk, PartitionNode node, ImportedImage imported, CancellationToken cancellationToken)
+    private async Task WriteBootAsync(InstallPlan plan, TargetDisk disk, PartitionNode node, ImportedImage imported, KernelFiles kernel, CancellationToken cancellationToken)
     {
-        KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
         SystemdBoot loader = SystemdBoot.Find(imported.Files, plan.Architecture);
         OsRelease os = OsRelease.Parse(imported.Files.TryReadText("/usr/lib/os-release") ?? "");
         ObjectId id = imported.BootImageId;

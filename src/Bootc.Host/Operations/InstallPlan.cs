@@ -78,7 +78,7 @@ public sealed record InstallPlan(
 
     /// <summary>The kernel command line of a deployment.</summary>
     public KernelCommandLine CommandLineFor(ObjectId deployment) =>
-        Kargs.Append(KernelCommandLine.Parse($"composefs={(RequireVerity ? "" : "?")}{deployment}"));
+        Kargs.Append(KernelCommandLine.Parse(new BootImageArgument(deployment, VerityOptional: !RequireVerity).ToString()));
 
     public static RootFilesystem ChooseFilesystem(string? name) => name switch
     {

@@ -20,8 +20,6 @@ internal static class Constants
     internal const int O_NONBLOCK = 0x800;
     internal const int O_CLOEXEC = 0x80000;
 
-    internal const int RENAME_EXCHANGE = 2;
-
     internal const int LOCK_SH = 1;
     internal const int LOCK_EX = 2;
     internal const int LOCK_NB = 4;
@@ -46,14 +44,8 @@ internal static class Constants
     internal const int FSCONFIG_SET_FD = 5;
     internal const int FSCONFIG_CMD_CREATE = 6;
     internal const ulong MOUNT_ATTR_RDONLY = 1;
-    internal const ulong MOUNT_ATTR_NOSUID = 2;
-    internal const ulong MOUNT_ATTR_NODEV = 4;
-    internal const ulong MOUNT_ATTR_NOEXEC = 8;
-    internal const ulong MS_PRIVATE = 1 << 18;
-    internal const ulong MS_REC = 1 << 14;
     internal const int MNT_DETACH = 2;
 
-    internal const int CLONE_NEWNS = 0x20000;
     internal const int PR_CAPBSET_READ = 23;
 
     internal const uint FICLONE = 0x40049409;

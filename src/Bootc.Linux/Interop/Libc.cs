@@ -25,9 +25,6 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "write", SetLastError = true)]
     internal static partial nint Write(Fd fd, byte* buffer, nuint count);
 
-    [LibraryImport(Name, EntryPoint = "lseek", SetLastError = true)]
-    internal static partial long Seek(Fd fd, long offset, int whence);
-
     [LibraryImport(Name, EntryPoint = "ftruncate", SetLastError = true)]
     internal static partial int Truncate(Fd fd, long length);
 
@@ -51,9 +48,6 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name, EntryPoint = "statx", SetLastError = true)]
     internal static partial int StatX(Fd dir, byte* path, int flags, uint mask, StatX* status);
-
-    [LibraryImport(Name, EntryPoint = "fstatvfs", SetLastError = true)]
-    internal static partial int FStatVfs(Fd fd, StatVfs* status);
 
     [LibraryImport(Name, EntryPoint = "mkdirat", SetLastError = true)]
     internal static partial int MkDirAt(Fd dir, byte* path, uint mode);
@@ -105,12 +99,6 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name, EntryPoint = "umount2", SetLastError = true)]
     internal static partial int UMount2(byte* target, int flags);
-
-    [LibraryImport(Name, EntryPoint = "mount", SetLastError = true)]
-    internal static partial int Mount(byte* source, byte* target, byte* type, nuint flags, byte* data);
-
-    [LibraryImport(Name, EntryPoint = "unshare", SetLastError = true)]
-    internal static partial int Unshare(int flags);
 
     [LibraryImport(Name, EntryPoint = "prctl", SetLastError = true)]
     internal static partial int PrCtl(int option, nuint a2, nuint a3, nuint a4, nuint a5);

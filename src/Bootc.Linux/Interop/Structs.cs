@@ -45,23 +45,6 @@ internal struct StatX
     public ulong MountId;
 }
 
-/// <summary>struct statvfs, sys/statvfs.h (64-bit).</summary>
-[StructLayout(LayoutKind.Sequential, Size = 112)]
-internal struct StatVfs
-{
-    public ulong BlockSize;
-    public ulong FragmentSize;
-    public ulong Blocks;
-    public ulong BlocksFree;
-    public ulong BlocksAvailable;
-    public ulong Files;
-    public ulong FilesFree;
-    public ulong FilesAvailable;
-    public ulong FilesystemId;
-    public ulong Flags;
-    public ulong NameMax;
-}
-
 /// <summary>struct flock, fcntl.h (64-bit).</summary>
 [StructLayout(LayoutKind.Sequential, Size = 32)]
 internal struct FLockRange

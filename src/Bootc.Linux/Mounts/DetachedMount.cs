@@ -9,9 +9,6 @@ public enum MountFlags
 {
     None = 0,
     ReadOnly = 1,
-    NoSuid = 2,
-    NoDev = 4,
-    NoExec = 8,
 }
 
 /// <summary>

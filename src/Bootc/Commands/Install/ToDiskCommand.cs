@@ -1,6 +1,8 @@
 using System.CommandLine;
+using Bootc.Host;
 using Bootc.Host.Operations;
 using Bootc.Rendering;
+using Microsoft.Extensions.Logging;
 
 namespace Bootc.Commands.Install;
 
@@ -52,9 +54,10 @@ internal static class ToDiskCommand
                 parse.GetValue(source.Target),
                 parse.GetValue(allowMissingVerity));
             InstallResult result;
+            using (LoggerFactory loggers = Composition.CreateLoggers())
             using (ProgressLine progress = ProgressLine.On(parse.InvocationConfiguration.Error))
             {
-                result = await new Host.Operations.Install(Composition.CreatePrograms(), progress.Steps).RunAsync(options, InstallEnvironment.Read(), cancellationToken);
+                result = await new Host.Operations.Install(new Programs(loggers.CreateLogger<Programs>()), progress.Steps).RunAsync(options, InstallEnvironment.Read(), cancellationToken);
             }
 
             Describe(result, parse.InvocationConfiguration);
