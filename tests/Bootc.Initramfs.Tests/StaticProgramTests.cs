@@ -33,29 +33,4 @@ public sealed class StaticProgramTests(InstalledDisk disk) : IClassFixture<Insta
 
         result.Should().Be(new ProgramOutput(0, "of the deployment\n/dev/block/7\n", ""));
     }
-
-    [Fact]
-    public async Task It_is_made_for_arm64_too()
-    {
-        DirectoryInfo artifacts = Directory.CreateTempSubdirectory("arm64");
-        try
-        {
-            // Apart from the other builds: two at a time must not share their intermediate files.
-            await LabProgram.RunAsync(
-                "dotnet",
-                ["publish", Checkout.PathOf("src", "Bootc.Initramfs"), "-c", "Release", "-r", "linux-arm64", "-v", "quiet", $"-p:ArtifactsPath={artifacts.FullName}"]);
-            string program = Path.Join(artifacts.FullName, "publish/Bootc.Initramfs/release_linux-arm64/bootc-root-setup");
-
-            string headers = await LabProgram.RunAsync("readelf", ["--wide", "--file-header", "--program-headers", "--dynamic", program]);
-            headers.Should().MatchRegex("Machine: +AArch64").And.NotContain("INTERP").And.NotContain("NEEDED");
-            new FileInfo(program).Length.Should().BeLessThanOrEqualTo(SizeLimit);
-            ProgramOutput result = await LabProgram.TryRunAsync("qemu-aarch64-static", [program]);
-            result.ExitCode.Should().Be(2);
-            result.Error.Should().StartWith("usage: ");
-        }
-        finally
-        {
-            artifacts.Delete(recursive: true);
-        }
-    }
 }

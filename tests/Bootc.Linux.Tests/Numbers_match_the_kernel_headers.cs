@@ -43,6 +43,39 @@ public class Numbers_match_the_kernel_headers
         ours.Should().NotBeEmpty().And.BeEquivalentTo(theirs);
     }
 
+    /// <summary>
+    /// Those whose value is the same everywhere. A program for arm64 that had the others wrong could open no directory; the tests that
+    /// run one show those.
+    /// </summary>
+    [Fact]
+    public void Constants_have_the_values_of_the_headers_for_arm64()
+    {
+        FieldInfo[] constants = [.. typeof(Constants).GetFields(BindingFlags.NonPublic | BindingFlags.Static).Where(f => f.IsLiteral)];
+
+        constants.Should().HaveCountGreaterThan(40);
+        AssertOnArm64(constants.Select(f => (f.Name, Convert.ToInt64(f.GetRawConstantValue(), CultureInfo.InvariantCulture))));
+    }
+
+    [Fact]
+    public void System_call_numbers_are_the_same_on_arm64() =>
+        AssertOnArm64(
+        [
+            ("SYS_open_tree", Libc.SysOpenTree), ("SYS_move_mount", Libc.SysMoveMount), ("SYS_fsopen", Libc.SysFsOpen),
+            ("SYS_fsconfig", Libc.SysFsConfig), ("SYS_fsmount", Libc.SysFsMount), ("SYS_openat2", Libc.SysOpenAt2),
+            ("SYS_mount_setattr", Libc.SysMountSetAttr),
+        ]);
+
+    [Fact]
+    public void Structs_have_the_sizes_of_the_headers_for_arm64() =>
+        AssertOnArm64(
+        [
+            ("sizeof(struct statx)", Unsafe.SizeOf<StatX>()), ("sizeof(struct flock)", Unsafe.SizeOf<FLockRange>()),
+            ("sizeof(struct open_how)", Unsafe.SizeOf<OpenHow>()), ("sizeof(struct mount_attr)", Unsafe.SizeOf<MountAttr>()),
+            ("sizeof(struct blkpg_ioctl_arg)", Unsafe.SizeOf<BlkpgArgument>()),
+            ("sizeof(struct blkpg_partition)", Unsafe.SizeOf<BlkpgPartition>()), ("sizeof(struct loop_config)", Unsafe.SizeOf<LoopConfig>()),
+            ("sizeof(struct fsverity_enable_arg)", Unsafe.SizeOf<VerityEnableArgument>()),
+        ]);
+
     [Fact]
     public void System_call_numbers_are_those_of_the_headers() =>
         Ask([("open_tree", "SYS_open_tree"), ("move_mount", "SYS_move_mount"), ("fsopen", "SYS_fsopen"), ("fsconfig", "SYS_fsconfig"),
@@ -112,6 +145,28 @@ public class Numbers_match_the_kernel_headers
         finally
         {
             Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    /// <summary>The compiler for arm64 has to agree; nothing that it makes is run.</summary>
+    private static void AssertOnArm64(IEnumerable<(string Expression, long Value)> expected)
+    {
+        StringBuilder source = new(Includes);
+        source.Append("\n#include <assert.h>\n");
+        foreach ((string expression, long value) in expected)
+        {
+            source.Append(CultureInfo.InvariantCulture, $"static_assert((long long)({expression}) == {value}LL, \"{expression}\");\n");
+        }
+
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, source.ToString());
+            Run("aarch64-linux-gnu-gcc", "-fsyntax-only", "-x", "c", file);
+        }
+        finally
+        {
+            File.Delete(file);
         }
     }
 

@@ -32,10 +32,9 @@ public static class HostPackages
         ("binutils", "/usr/bin/objcopy"),
         ("lld", "/usr/bin/ld.lld"),
         ("libc6-dev", "/usr/include/stdlib.h"),
-        // The same for arm64, and what runs the result.
+        // The same for arm64.
         ("gcc-aarch64-linux-gnu", "/usr/bin/aarch64-linux-gnu-gcc"),
         ("libc6-dev-arm64-cross", "/usr/aarch64-linux-gnu/include/stdlib.h"),
-        ("qemu-user-static", "/usr/bin/qemu-aarch64-static"),
         ("zlib1g-dev", "/usr/include/zlib.h"),
     ];
 

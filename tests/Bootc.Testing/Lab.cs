@@ -18,6 +18,12 @@ public static class Lab
     /// <summary>Debian trixie with Podman and a kernel that has fs-verity: a machine for installing in, see <see cref="Vm.InstallerVm"/>.</summary>
     public static Task<DebianTree> InstallerTree => Installer.Value;
 
+    /// <summary>Debian bookworm for arm64 with just the libraries of bootc, at their oldest; nothing in it was configured.</summary>
+    internal static Task<DebianTree> Arm64Tree => Arm64Libraries.Value;
+
+    /// <summary>The emulator of arm64 programs out of Debian trixie: that of bookworm computes some things wrong.</summary>
+    internal static Task<DebianTree> EmulatorTree => Emulator.Value;
+
     private static readonly Lazy<Task<DebianTree>> Sid = new(() => new DebianRecipe(
         "sid", "sid", ["composefs", "erofs-utils", "fsverity"],
         // The clock of a test machine may be ahead of the last Release file of sid.
@@ -31,6 +37,15 @@ public static class Lab
 
     private static readonly Lazy<Task<DebianTree>> Linker = new(() => new DebianRecipe(
         "linker", "bookworm", ["binutils", "ca-certificates", "clang", "libc6-dev", "lld", "zlib1g-dev"]).EnsureAsync());
+
+    // "extract" unpacks packages and runs nothing of them, so that this machine need not be able to.
+    private static readonly Lazy<Task<DebianTree>> Arm64Libraries = new(() => new DebianRecipe(
+        "arm64", "bookworm", ["libc6", "libssl3"], "--variant=extract", "--architectures=arm64").EnsureAsync());
+
+    private static readonly Lazy<Task<DebianTree>> Emulator = new(() => new DebianRecipe(
+        "emulator", "trixie", ["qemu-user"],
+        "--variant=extract",
+        "--customize-hook=find \"$1/usr/bin\" -name \"qemu-*\" ! -name qemu-aarch64 -delete").EnsureAsync());
 
     private static readonly Lazy<Task<DebianTree>> Installer = new(() => new DebianRecipe(
         "installer",

@@ -5,12 +5,17 @@ namespace Bootc.Testing;
 /// <summary>bootc as it is shipped: the published NativeAOT programs and what lies beside them in an image.</summary>
 public sealed class Product
 {
-    private static readonly Lazy<Task<Product>> Published = new(PublishAsync);
+    private static readonly Lazy<Task<Product>> PublishedForX64 = new(() => PublishAsync("linux-x64"));
+
+    private static readonly Lazy<Task<Product>> PublishedForArm64 = new(() => PublishAsync("linux-arm64"));
 
     private Product(string root) => Root = root;
 
     /// <summary>The product of this checkout's sources, published where that was not done since they changed.</summary>
-    public static Task<Product> Instance => Published.Value;
+    public static Task<Product> Instance => PublishedForX64.Value;
+
+    /// <summary>The same for arm64; <see cref="Arm64"/> runs it.</summary>
+    public static Task<Product> ForArm64 => PublishedForArm64.Value;
 
     /// <summary>The folder that holds the files at the places they have in an image.</summary>
     public string Root { get; }
@@ -24,12 +29,13 @@ public sealed class Product
     /// <summary>Changes whenever the product may.</summary>
     public string Key => LabCache.KeyOf(Root);
 
-    private static async Task<Product> PublishAsync()
+    // One name, and so one lock, for both: two builds at a time must not share their intermediate files.
+    private static async Task<Product> PublishAsync(string runtime)
     {
-        string part = await LabCache.OfCheckout.EnsureAsync("product", RecipeOfSources(), async folder =>
+        string part = await LabCache.OfCheckout.EnsureAsync("product", $"{runtime}\n{RecipeOfSources()}", async folder =>
         {
             await HostPackages.EnsureAsync();
-            await LabProgram.RunAsync(Checkout.PathOf("scripts", "install"), [folder]);
+            await LabProgram.RunAsync(Checkout.PathOf("scripts", "install"), [folder, runtime]);
         });
         return new Product(part);
     }

@@ -14,7 +14,7 @@ public sealed class PartitionTableTests : IDisposable
     [Fact]
     public async Task Sfdisk_makes_of_the_script_what_the_table_says()
     {
-        await WriteTableAsync();
+        await WriteTableAsync(MachineArchitecture.X64);
 
         string dump = await _programs.RunAsync("sfdisk", ["--dump", _disk]);
 
@@ -23,11 +23,24 @@ public sealed class PartitionTableTests : IDisposable
             .And.MatchRegex("start= *2099200, size= .*type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, .*name=\"root\"");
     }
 
+    /// <summary>Firmware and systemd find partitions by these types alone; fdisk has its own list of what they mean.</summary>
+    [Theory]
+    [InlineData("x64", "Linux root (x86-64)")]
+    [InlineData("arm64", "Linux root (ARM-64)")]
+    public async Task Fdisk_sees_an_ESP_and_a_root_of_the_architecture(string architecture, string root)
+    {
+        await WriteTableAsync(architecture == "arm64" ? MachineArchitecture.Arm64 : MachineArchitecture.X64);
+
+        string types = await _programs.RunAsync("sfdisk", ["--quiet", "--list", "--output", "TYPE", _disk]);
+
+        types.Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().Equal("Type", "EFI System", root);
+    }
+
     [Fact]
     public async Task Signatures_of_a_disk_are_those_that_wipefs_sees()
     {
         (await DiskFacts.ReadAsync(await BlankAsync(), true, _programs, default)).Signatures.Should().BeEmpty();
-        await WriteTableAsync();
+        await WriteTableAsync(MachineArchitecture.X64);
 
         DiskFacts facts = await DiskFacts.ReadAsync(_disk, true, _programs, default);
 
@@ -53,9 +66,9 @@ public sealed class PartitionTableTests : IDisposable
     public async Task A_program_that_is_not_there_is_named() =>
         await FluentActions.Awaiting(() => _programs.RunAsync("no-such-program", [])).Should().ThrowAsync<BootcException>().WithMessage("*no-such-program*");
 
-    private async Task WriteTableAsync()
+    private async Task WriteTableAsync(MachineArchitecture architecture)
     {
-        using MemoryStream script = new(Encoding.UTF8.GetBytes(PartitionTable.For(MachineArchitecture.X64).ToScript()));
+        using MemoryStream script = new(Encoding.UTF8.GetBytes(PartitionTable.For(architecture).ToScript()));
         await _programs.RunAsync("sfdisk", ["--quiet", await BlankAsync()], script);
     }
 
