@@ -60,13 +60,31 @@ public sealed record KernelCommandLine
         }
     }
 
+    /// <summary>Whether there is an argument of this key, with a value or without.</summary>
+    public bool Has(string key) => _arguments.Any(argument => KeyOf(argument) == key);
+
     public KernelCommandLine Append(KernelCommandLine more) => new(_arguments.Concat(more._arguments));
+
+    /// <summary>As <see cref="Append"/>, without those that are there already, word for word.</summary>
+    public KernelCommandLine AppendMissing(KernelCommandLine more) =>
+        new(_arguments.Concat(more._arguments.Where(argument => !_arguments.Contains(argument)).Distinct()));
+
+    /// <summary>Leaves out every argument that equals <c>KEY=VALUE</c>, or, where no value is given, every one of the key.</summary>
+    public KernelCommandLine Without(string unwanted)
+    {
+        string plain = Unquote(unwanted);
+        return plain.Contains('=', StringComparison.Ordinal)
+            ? new(_arguments.Where(argument => Unquote(argument) != plain))
+            : new(_arguments.Where(argument => KeyOf(argument) != plain));
+    }
 
     public bool Equals(KernelCommandLine? other) => other is not null && _arguments.AsSpan().SequenceEqual(other._arguments);
 
     public override int GetHashCode() => _arguments.Aggregate(0, HashCode.Combine);
 
     public override string ToString() => string.Join(' ', _arguments);
+
+    private static string KeyOf(string argument) => Unquote(argument).Split('=', 2)[0];
 
     private static string Unquote(string text) => text is ['"', .. var inner, '"'] ? inner : text;
 }

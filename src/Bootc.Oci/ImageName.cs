@@ -78,7 +78,7 @@ public sealed record ImageName
         $"{(Domain is null ? "" : $"{Domain}/")}{Path}{(Tag is null ? "" : $":{Tag}")}{(Digest is null ? "" : $"@{Digest}")}";
 
     private static bool IsDomain(string? domain) =>
-        domain is null || (domain.Length > 0 && !domain.AsSpan().ContainsAnyExcept(DomainCharacters) && domain[0] is not ('.' or '-' or ':'));
+        domain is null || (domain.Length > 0 && !domain.AsSpan().ContainsAnyExcept(DomainCharacters) && domain[0] is not ('.' or '-' or ':') && domain[^1] != ':');
 
     private static bool IsTag(string? tag) =>
         tag is null || (tag.Length is > 0 and <= MaxTagLength && !tag.AsSpan().ContainsAnyExcept(TagCharacters) && tag[0] is not ('.' or '-'));

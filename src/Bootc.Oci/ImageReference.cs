@@ -55,7 +55,7 @@ public sealed record ImageReference
         {
             if (Transport != ImageTransport.Registry)
             {
-                return null;
+                return RelativePath is null ? null : "is a relative path";
             }
 
             ImageName? name = ImageName.TryParse(Name, out ImageName? parsed) ? parsed : null;
@@ -70,6 +70,12 @@ public sealed record ImageReference
             };
         }
     }
+
+    /// <summary>The path that this reference names if it is not an absolute one, which only those in the same directory can follow; else null.</summary>
+    public string? RelativePath =>
+        Transport is ImageTransport.Oci or ImageTransport.OciArchive or ImageTransport.DockerArchive or ImageTransport.Dir && Name[0] != '/'
+            ? SplitPath().Path
+            : null;
 
     private string Prefix => Prefixes.First(known => known.Transport == Transport).Prefix;
 

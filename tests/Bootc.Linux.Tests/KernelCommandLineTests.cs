@@ -17,4 +17,17 @@ public class KernelCommandLineTests
     [Fact]
     public void Writes_back_what_it_reads() =>
         KernelCommandLine.Parse("root=UUID=1 rw k=\"a b\"").ToString().Should().Be("root=UUID=1 rw k=\"a b\"");
+
+    [Theory]
+    [InlineData("quiet", "a quiet=1 quiet b", "a b")]
+    [InlineData("quiet=1", "a quiet=1 quiet=2 quiet", "a quiet=2 quiet")]
+    [InlineData("k=a b", "k=a \"k=a b\" b", "k=a b")]
+    [InlineData("\"k=a b\"", "\"k=a b\" b", "b")]
+    [InlineData("qui", "quiet", "quiet")]
+    public void Leaves_out_one_argument_or_all_of_a_key(string unwanted, string text, string left) =>
+        KernelCommandLine.Parse(text).Without(unwanted).ToString().Should().Be(left);
+
+    [Fact]
+    public void Adds_only_what_is_missing() =>
+        KernelCommandLine.Parse("a b=1").AppendMissing(KernelCommandLine.Parse("b=1 c b=2 c")).ToString().Should().Be("a b=1 c b=2");
 }

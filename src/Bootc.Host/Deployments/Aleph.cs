@@ -12,7 +12,10 @@ namespace Bootc.Host.Deployments;
 /// <param name="Version">Version of the image, by its label; null where it has none.</param>
 /// <param name="Timestamp">When the image was built; null where it does not say.</param>
 /// <param name="Kernel">Release of the kernel that ran during the install.</param>
-/// <param name="Selinux">SELinux during the install: enabled or disabled.</param>
+/// <param name="Selinux">
+/// <c>enabled</c>; <c>disabled</c> where the image has no policy, <c>host-disabled</c> where only the installing machine was without
+/// SELinux, <c>force-target-disabled</c> where the user turned it off.
+/// </param>
 /// <param name="FsVerity"><c>required</c>, or <c>optional</c> where the installing kernel could not seal files.</param>
 /// <param name="BootcVersion">Version of this program.</param>
 public sealed record Aleph(

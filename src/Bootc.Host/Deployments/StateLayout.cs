@@ -9,20 +9,29 @@ public static class StateLayout
     public const string Repository = "composefs";
     public const string Deployments = "state/deploy";
 
-    /// <summary>The one /var that all deployments share.</summary>
-    public const string Var = "state/os/default/var";
+    private const int MaxNameLength = 64;
+
+    /// <summary>The state root of a disk whose installer named none.</summary>
+    public const string DefaultStateroot = "default";
+
+    /// <summary>The one /var that all deployments of a state root share.</summary>
+    public static string Var(string stateroot) => $"state/os/{stateroot}/var";
 
     /// <summary>What the <c>var</c> of a deployment points to.</summary>
-    public const string VarLink = "../../os/default/var";
+    public static string VarLink(string stateroot) => $"../../os/{stateroot}/var";
+
+    /// <summary>Whether a state root may have this name, which becomes a directory's.</summary>
+    public static bool IsStaterootName(string name) =>
+        name.Length is > 0 and <= MaxNameLength && name[0] != '.' && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 
     public static string Deployment(ObjectId id) => $"{Deployments}/{id}";
 
     public static string OriginName(ObjectId id) => $"{id}.origin";
 
     /// <summary>Makes the directories of an empty disk.</summary>
-    public static void Create(Dir physicalRoot)
+    public static void Create(Dir physicalRoot, string stateroot)
     {
-        foreach (string path in (string[])["state", Deployments, "state/os", "state/os/default", "boot", "ostree", $"{Repository}/bootc"])
+        foreach (string path in (string[])["state", Deployments, "state/os", $"state/os/{stateroot}", "boot", "ostree", $"{Repository}/bootc"])
         {
             physicalRoot.TryMakeDir(path);
         }

@@ -19,10 +19,13 @@ public sealed record PartitionTable(ImmutableArray<Partition> Partitions)
     /// <summary>Room before the first and after the last partition: alignment and the two copies of the table.</summary>
     public const long OverheadMebibytes = 2;
 
-    public static PartitionTable For(MachineArchitecture architecture) => new(
+    /// <summary>The partitions of an installed disk.</summary>
+    /// <param name="architecture">The machine's.</param>
+    /// <param name="rootMebibytes">Size of the root; null takes the rest of the disk.</param>
+    public static PartitionTable For(MachineArchitecture architecture, long? rootMebibytes = null) => new(
     [
         new("EFI-SYSTEM", PartitionTypes.EfiSystem, EspMebibytes),
-        new("root", architecture.RootPartition, null),
+        new("root", architecture.RootPartition, rootMebibytes),
     ]);
 
     /// <summary>The table as input of sfdisk(8).</summary>

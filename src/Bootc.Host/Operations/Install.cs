@@ -3,6 +3,7 @@ using System.Reflection;
 using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Host.Boot;
+using Bootc.Host.Configuration;
 using Bootc.Host.Deployments;
 using Bootc.Host.Disks;
 using Bootc.Host.Images;
@@ -25,8 +26,13 @@ public sealed class Install(Programs programs, Steps steps)
     public async Task<InstallResult> RunAsync(InstallOptions options, InstallEnvironment environment, CancellationToken cancellationToken)
     {
         using IImageSource source = InstallSource.Open(options, environment, out ImageReference reference);
-        ImageReference target = UpdateSource.Decide(options.TargetImage, reference);
+        ImageReference target = UpdateSource.Decide(options.TargetImage, options.TargetTransport, reference);
         ResolvedImage image = await steps.RunAsync("Reading the image's manifest", () => source.ResolveAsync(cancellationToken).AsTask());
+        if (options.CheckTarget)
+        {
+            await steps.RunAsync($"Looking for updates at {target}", () => UpdateSource.CheckAsync(target, cancellationToken));
+        }
+
         InstallPlan plan = await DecideAsync(options, image, target, cancellationToken);
 
         using TargetDisk disk = TargetDisk.Open(plan.Device, plan.ViaLoopback);
@@ -44,15 +50,25 @@ public sealed class Install(Programs programs, Steps steps)
 
     private async Task<InstallPlan> DecideAsync(InstallOptions options, ResolvedImage image, ImageReference target, CancellationToken cancellationToken)
     {
+        MachineArchitecture architecture = MachineArchitecture.Native;
+        using Dir running = Dir.Open("/");
+        InstallConfig config = InstallConfig.Read(running, architecture.Name);
+        KernelCommandLine imageKargs = KernelCommandLine.Empty;
+        RootSshKeys? keys = options.RootSshKeys is { } file ? RootSshKeys.Read(file) : null;
         if (options.SourceImage is null)
         {
-            InstallSource.RequireBootable(MachineArchitecture.Native);
+            InstallSource.RequireBootable(architecture);
+            imageKargs = ImageKargs.Parse(ConfigFiles.Find(running, ImageKargs.Folder), architecture.Name);
+            if (keys is not null)
+            {
+                RootSshKeys.RequireHome(running);
+            }
         }
 
-        RootFilesystem type = InstallPlan.ChooseFilesystem(options.Filesystem);
+        RootFilesystem type = InstallPlan.ChooseFilesystem(options.Filesystem ?? config.RootFilesystem);
         DiskFacts disk = await DiskFacts.ReadAsync(options.Device, options.ViaLoopback, programs, cancellationToken);
         bool canSeal = await new Filesystems(programs).CanSealAsync(type, cancellationToken);
-        InstallFacts facts = new(disk, image.Layers.Sum(l => l.Blob.Size), canSeal, MachineArchitecture.Native);
+        InstallFacts facts = new(disk, image.Layers.Sum(l => l.Blob.Size), canSeal, architecture) { Config = config, ImageKargs = imageKargs, SshKeys = keys };
         return InstallPlan.Decide(options, facts, target.ToString(), Guid.NewGuid());
     }
 
@@ -90,9 +106,9 @@ public sealed class Install(Programs programs, Steps steps)
     private static void WriteState(Dir root, InstallPlan plan, ImportedImage imported, KernelFiles kernel, CancellationToken cancellationToken)
     {
         ObjectId id = imported.BootImageId;
-        StateLayout.Create(root);
+        StateLayout.Create(root, plan.Stateroot);
         TreeExtractor extractor = new(imported.Files);
-        using (Dir var = root.EnsureDir(StateLayout.Var))
+        using (Dir var = root.EnsureDir(StateLayout.Var(plan.Stateroot)))
         {
             extractor.Extract("/var", var, cancellationToken);
         }
@@ -104,7 +120,8 @@ public sealed class Install(Programs programs, Steps steps)
 
             // Its absence makes units with ConditionNeedsUpdate=/etc run on the first boot.
             etc.TryRemoveFile(".updated");
-            deployment.TrySymlink(StateLayout.VarLink, "var");
+            plan.SshKeys?.WriteTo(etc, imported.Files);
+            deployment.TrySymlink(StateLayout.VarLink(plan.Stateroot), "var");
             Origin origin = Origin.ForBls(plan.TargetImage, imported.Source.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files));
             deployment.WriteAtomically(StateLayout.OriginName(id), origin.ToString());
         }
@@ -123,7 +140,13 @@ public sealed class Install(Programs programs, Steps steps)
             imported.Source.Config.Labels.GetValueOrDefault(VersionLabel),
             imported.Source.Config.Created,
             proc.ReadText("osrelease").Trim(),
-            selinux?.Exists("enforce") == true ? "enabled" : "disabled",
+            (plan.DisableSelinux, imported.Files.FindFile("/etc/selinux/config"), selinux?.Exists("enforce")) switch
+            {
+                (true, _, _) => "force-target-disabled",
+                (_, null, _) => "disabled",
+                (_, _, true) => "enabled",
+                _ => "host-disabled",
+            },
             plan.RequireVerity ? "required" : "optional",
             typeof(Install).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "");
     }
@@ -138,7 +161,7 @@ public sealed class Install(Programs programs, Steps steps)
             os.Version ?? id.ToString(),
             $"/{BootLayout.Kernel(id)}",
             [$"/{BootLayout.Initrd(id)}"],
-            plan.CommandLineFor(id),
+            plan.CommandLineFor(id, ImageKargs.Parse(ConfigFiles.Find(imported.Files, ImageKargs.Folder), plan.Architecture.Name)),
             $"bootc-{os.Id ?? "bootc"}-0",
             []);
         using (IBootFilesystem esp = Filesystems.KernelHas("vfat") ? MountedBootFilesystem.Open(node.Path) : new MtoolsBootFilesystem(node.Path, programs))
@@ -161,7 +184,7 @@ public sealed class Install(Programs programs, Steps steps)
 
     private static ImmutableArray<string> Warnings(InstallPlan plan, ImportedImage imported)
     {
-        List<string> warnings = [.. imported.Warnings];
+        List<string> warnings = [.. plan.Warnings, .. imported.Warnings];
         if (plan.MissingVerityReason is { } reason)
         {
             warnings.Add($"{reason}: the installed system does not verify its files (composefs=?)");

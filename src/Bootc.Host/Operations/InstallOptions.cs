@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Bootc.Host.Disks;
 
 namespace Bootc.Host.Operations;
 
@@ -21,4 +22,32 @@ public sealed record InstallOptions(
     ImmutableArray<string> Kargs,
     string? SourceImage,
     string? TargetImage,
-    bool AllowMissingVerity);
+    bool AllowMissingVerity)
+{
+    /// <summary>Kernel arguments to leave out: <c>KEY=VALUE</c> one, <c>KEY</c> all of that key; each may hold several.</summary>
+    public ImmutableArray<string> KargDeletes { get; init; } = [];
+
+    /// <summary>Turn SELinux off in the installed system.</summary>
+    public bool DisableSelinux { get; init; }
+
+    /// <summary>A file of keys that may log in as root; null for none.</summary>
+    public string? RootSshKeys { get; init; }
+
+    /// <summary>Size of the root; null takes the rest of the disk.</summary>
+    public PartitionSize? RootSize { get; init; }
+
+    /// <summary>Name of the state root; null for the default one.</summary>
+    public string? Stateroot { get; init; }
+
+    /// <summary>How <see cref="TargetImage"/> is reached, where that is not part of it; null where not given.</summary>
+    public string? TargetTransport { get; init; }
+
+    /// <summary><c>direct</c>, the only way there is; null where not given.</summary>
+    public string? BlockSetup { get; init; }
+
+    /// <summary><c>systemd</c>, the only loader there is; null where not given.</summary>
+    public string? Bootloader { get; init; }
+
+    /// <summary>Prove before anything is written that updates can be had from the target.</summary>
+    public bool CheckTarget { get; init; }
+}

@@ -1,5 +1,9 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Bootc.Composefs;
+using Bootc.Host.Boot;
+using Bootc.Host.Configuration;
+using Bootc.Host.Deployments;
 using Bootc.Host.Disks;
 using Bootc.Linux;
 
@@ -10,7 +14,17 @@ namespace Bootc.Host.Operations;
 /// <param name="ImageBytes">Size of the image's layers, unpacked where known.</param>
 /// <param name="CanSeal">Whether this kernel can seal files with fs-verity on the root's file system type.</param>
 /// <param name="Architecture">This machine's.</param>
-public sealed record InstallFacts(DiskFacts Disk, long ImageBytes, bool CanSeal, MachineArchitecture Architecture);
+public sealed record InstallFacts(DiskFacts Disk, long ImageBytes, bool CanSeal, MachineArchitecture Architecture)
+{
+    /// <summary>What the running image asks for, which is the image to install unless the user named another.</summary>
+    public InstallConfig Config { get; init; } = InstallConfig.Empty;
+
+    /// <summary>The kernel arguments of the image, where it is the running one.</summary>
+    public KernelCommandLine ImageKargs { get; init; } = KernelCommandLine.Empty;
+
+    /// <summary>Keys that are to let people log in as root; null for none.</summary>
+    public RootSshKeys? SshKeys { get; init; }
+}
 
 /// <summary>All that an install will do, decided before the first write.</summary>
 /// <param name="Device">The disk or disk image file.</param>
@@ -21,7 +35,7 @@ public sealed record InstallFacts(DiskFacts Disk, long ImageBytes, bool CanSeal,
 /// <param name="EspVolumeId">FAT serial number of the ESP.</param>
 /// <param name="RequireVerity">Whether the system refuses to run on files that are not sealed.</param>
 /// <param name="MissingVerityReason">Why verity is not required, for the user; null where it is.</param>
-/// <param name="Kargs">Kernel arguments but <c>composefs=</c>, which is known only when the image is made.</param>
+/// <param name="Kargs">Kernel arguments but those of the image, which are known only when it is imported.</param>
 /// <param name="TargetImage">The update source to record: transport and name.</param>
 /// <param name="WriteFirmwareEntry">Whether to register the boot loader with this machine's firmware.</param>
 /// <param name="Architecture">Names of boot loader files.</param>
@@ -34,15 +48,30 @@ public sealed record InstallPlan(
     uint EspVolumeId,
     bool RequireVerity,
     string? MissingVerityReason,
-    KernelCommandLine Kargs,
+    KernelArguments Kargs,
     string TargetImage,
     bool WriteFirmwareEntry,
     MachineArchitecture Architecture)
 {
+    /// <summary>Name of the state root.</summary>
+    public required string Stateroot { get; init; }
+
+    /// <summary>Whether SELinux is turned off in the installed system.</summary>
+    public bool DisableSelinux { get; init; }
+
+    /// <summary>Keys that are to let people log in as root; null for none.</summary>
+    public RootSshKeys? SshKeys { get; init; }
+
+    /// <summary>What the user should know of the decision, a sentence each.</summary>
+    public ImmutableArray<string> Warnings { get; init; } = [];
+
     private const long Mebibyte = 1 << 20;
 
     /// <summary>What a root needs beyond the image: journal, inode tables, the metadata image, logs of the first boots.</summary>
     private const long RootOverheadMebibytes = 256;
+
+    /// <summary>Stands for the deployment before its id is known, to find out in time that a command line is too long.</summary>
+    private static readonly ObjectId AnyDeployment = ObjectId.Parse(new string('0', 128));
 
     /// <summary>Decides, or refuses with a <see cref="BootcException"/> that says what to do.</summary>
     /// <param name="options">What the user asked for.</param>
@@ -52,19 +81,15 @@ public sealed record InstallPlan(
     public static InstallPlan Decide(InstallOptions options, InstallFacts facts, string targetImage, Guid rootUuid)
     {
         RefuseDiskInUse(options, facts.Disk);
-        RootFilesystem type = ChooseFilesystem(options.Filesystem);
-        RefuseSmallDisk(facts);
+        RefuseUnavailable(options, facts.Config);
+        RootFilesystem type = ChooseFilesystem(options.Filesystem ?? facts.Config.RootFilesystem);
+        RefuseSmallDisk(options.RootSize, facts);
         string? missing = MissingVerity(type, facts.CanSeal, options.AllowMissingVerity);
-        KernelCommandLine kargs = KernelCommandLine.Parse($"root=UUID={rootUuid} rw");
-        foreach (string karg in options.Kargs)
-        {
-            kargs = kargs.Append(KernelCommandLine.Parse(karg));
-        }
-
-        return new(
+        KernelArguments kargs = ChooseKargs(options, facts.Config, rootUuid);
+        InstallPlan plan = new(
             options.Device,
             options.ViaLoopback,
-            PartitionTable.For(facts.Architecture),
+            PartitionTable.For(facts.Architecture, options.RootSize?.Mebibytes),
             type,
             rootUuid,
             BitConverter.ToUInt32(rootUuid.ToByteArray()),
@@ -73,17 +98,27 @@ public sealed record InstallPlan(
             kargs,
             targetImage,
             WriteFirmwareEntry: !options.GenericImage && !options.ViaLoopback,
-            facts.Architecture);
+            facts.Architecture)
+        {
+            Stateroot = ChooseStateroot(options.Stateroot ?? facts.Config.Stateroot),
+            DisableSelinux = options.DisableSelinux,
+            SshKeys = facts.SshKeys,
+            Warnings = facts.Config.Warnings,
+        };
+        plan.CommandLineFor(AnyDeployment, facts.ImageKargs);
+        return plan;
     }
 
     /// <summary>The kernel command line of a deployment.</summary>
-    public KernelCommandLine CommandLineFor(ObjectId deployment) =>
-        Kargs.Append(KernelCommandLine.Parse(new BootImageArgument(deployment, VerityOptional: !RequireVerity).ToString()));
+    /// <param name="deployment">Its id.</param>
+    /// <param name="ofImage">What the image asks for.</param>
+    public KernelCommandLine CommandLineFor(ObjectId deployment, KernelCommandLine ofImage) =>
+        Kargs.For(ofImage, new BootImageArgument(deployment, VerityOptional: !RequireVerity));
 
     public static RootFilesystem ChooseFilesystem(string? name) => name switch
     {
         "ext4" => RootFilesystem.Ext4,
-        null => throw new BootcException("no type for the root file system; add --filesystem ext4"),
+        null => throw new BootcException("no type for the root file system; add --filesystem ext4, or say it in the image's install configuration"),
         _ => throw new BootcException($"--filesystem {name} is not available yet; use ext4"),
     };
 
@@ -105,16 +140,75 @@ public sealed record InstallPlan(
         }
     }
 
-    private static void RefuseSmallDisk(InstallFacts facts)
+    private static void RefuseUnavailable(InstallOptions options, InstallConfig config)
     {
-        long needed = PartitionTable.OverheadMebibytes + PartitionTable.EspMebibytes + RootOverheadMebibytes + (facts.ImageBytes / Mebibyte);
-        if (facts.Disk.Size < needed * Mebibyte)
+        string[] setups = [.. config.BlockSetups ?? ["direct"]];
+        if ((options.BlockSetup ?? setups[0]) is not "direct" and var setup)
+        {
+            throw Unavailable($"block = [\"{setup}\", …]", "--block-setup direct");
+        }
+
+        if (!setups.Contains("direct"))
+        {
+            throw new BootcException($"the image's install configuration allows only the block setup {string.Join(", ", setups)}, not direct");
+        }
+
+        if ((options.Bootloader ?? config.Bootloader) is not (null or "systemd") and var loader)
+        {
+            throw Unavailable($"bootloader = \"{loader}\"", "--bootloader systemd");
+        }
+
+        if (config.EnforceSignaturePolicy == true)
+        {
+            throw new BootcException("the image's install configuration says enforce-container-sigpolicy = true, and signatures are not checked yet by this version of bootc");
+        }
+
+        static BootcException Unavailable(string what, string option) =>
+            new($"the image's install configuration says {what}, which is not available yet in this version of bootc; to install without it add {option}");
+    }
+
+    private static void RefuseSmallDisk(PartitionSize? rootSize, InstallFacts facts)
+    {
+        long root = RootOverheadMebibytes + (facts.ImageBytes / Mebibyte);
+        if (rootSize?.Mebibytes < root)
         {
             throw new BootcException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{facts.Disk.Path} is too small: it has {facts.Disk.Size / Mebibyte} MiB, and this image needs at least {needed} MiB"));
+                $"a root file system of {rootSize.Mebibytes} MiB is too small: this image needs at least {root} MiB; give --root-size more, or leave it out"));
+        }
+
+        long needed = PartitionTable.OverheadMebibytes + PartitionTable.EspMebibytes + (rootSize?.Mebibytes ?? root);
+        if (facts.Disk.Size < needed * Mebibyte)
+        {
+            string what = rootSize is null ? "this image" : "with a root of that size it";
+            throw new BootcException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{facts.Disk.Path} is too small: it has {facts.Disk.Size / Mebibyte} MiB, and {what} needs at least {needed} MiB"));
         }
     }
+
+    private static KernelArguments ChooseKargs(InstallOptions options, InstallConfig config, Guid rootUuid)
+    {
+        string rootSpec = config.RootMountSpec ?? (config.DiscoverablePartitions == true ? "" : $"UUID={rootUuid}");
+        string bootSpec = config.BootMountSpec ?? "";
+        string[] arguments =
+        [
+            .. (string[])(rootSpec.Length > 0 ? [$"root={rootSpec}"] : []),
+            "rw",
+            .. (string[])(bootSpec.Length > 0 ? [$"boot={bootSpec}", $"systemd.mount-extra={bootSpec}:/boot:auto:ro"] : []),
+            .. (string[])(options.DisableSelinux ? ["selinux=0"] : []),
+        ];
+        return new(
+            KernelArguments.Split(arguments, "the install configuration"),
+            KernelArguments.Split(config.Kargs ?? [], "kargs of the install configuration"),
+            KernelArguments.Split([.. config.KargDeletes ?? [], .. options.KargDeletes], "--karg-delete"),
+            KernelArguments.Split(options.Kargs, "--karg"));
+    }
+
+    private static string ChooseStateroot(string? name) =>
+        name is null ? StateLayout.DefaultStateroot
+        : StateLayout.IsStaterootName(name) ? name
+        : throw new BootcException($"\"{name}\" cannot be the name of a state root; use letters, digits, dots, dashes and underscores, and no dot at the beginning");
 
     private static string? MissingVerity(RootFilesystem type, bool canSeal, bool allowed)
     {

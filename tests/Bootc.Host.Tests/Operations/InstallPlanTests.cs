@@ -1,6 +1,8 @@
 using Bootc.Composefs;
+using Bootc.Host.Configuration;
 using Bootc.Host.Disks;
 using Bootc.Host.Operations;
+using Bootc.Linux;
 
 namespace Bootc.Host.Tests.Operations;
 
@@ -25,7 +27,7 @@ public class InstallPlanTests
 
         plan.RequireVerity.Should().BeTrue();
         plan.MissingVerityReason.Should().BeNull();
-        plan.CommandLineFor(Deployment).ToString().Should().Be($"root=UUID={Uuid} rw console=ttyS0 quiet composefs={Deployment}");
+        plan.CommandLineFor(Deployment, KernelCommandLine.Empty).ToString().Should().Be($"root=UUID={Uuid} rw console=ttyS0 quiet composefs={Deployment}");
     }
 
     [Fact]
@@ -40,7 +42,7 @@ public class InstallPlanTests
         InstallPlan plan = Decide(Options with { AllowMissingVerity = true }, Facts with { CanSeal = false });
         plan.RequireVerity.Should().BeFalse();
         plan.MissingVerityReason.Should().NotBeNull();
-        plan.CommandLineFor(Deployment).ToString().Should().EndWith($"composefs=?{Deployment}");
+        plan.CommandLineFor(Deployment, KernelCommandLine.Empty).ToString().Should().EndWith($"composefs=?{Deployment}");
     }
 
     [Fact]
@@ -76,6 +78,77 @@ public class InstallPlanTests
     [InlineData(false, true, false)]
     public void Leaves_the_firmware_alone_when_the_disk_is_for_other_machines(bool generic, bool loopback, bool writes) =>
         Decide(Options with { GenericImage = generic, ViaLoopback = loopback }, Facts).WriteFirmwareEntry.Should().Be(writes);
+
+    [Fact]
+    public void Kernel_arguments_are_those_of_config_and_image_less_the_deleted_ones_and_then_the_users()
+    {
+        InstallConfig config = new() { Kargs = ["quiet", "from=config"], KargDeletes = ["rw"] };
+        InstallPlan plan = Decide(
+            Options with { KargDeletes = ["quiet gone=1"], Kargs = ["gone=1 from=user"] }, Facts with { Config = config });
+
+        plan.CommandLineFor(Deployment, KernelCommandLine.Parse("from=image gone=1 gone=2 from=config")).ToString()
+            .Should().Be($"root=UUID={Uuid} from=config from=image gone=2 gone=1 from=user composefs={Deployment}");
+    }
+
+    public static TheoryData<InstallConfig, string> RootSpecs() => new()
+    {
+        { new() { RootMountSpec = "LABEL=root", DiscoverablePartitions = true }, "root=LABEL=root rw" },
+        { new() { RootMountSpec = "" }, "rw" },
+        { new() { DiscoverablePartitions = true }, "rw" },
+        { new() { DiscoverablePartitions = false, BootMountSpec = "" }, $"root=UUID={Uuid} rw" },
+        { new() { BootMountSpec = "LABEL=x" }, $"root=UUID={Uuid} rw boot=LABEL=x systemd.mount-extra=LABEL=x:/boot:auto:ro" },
+    };
+
+    [Theory]
+    [MemberData(nameof(RootSpecs))]
+    public void The_config_says_how_root_and_boot_are_found(InstallConfig config, string arguments) =>
+        Decide(Options with { Kargs = [] }, Facts with { Config = config }).CommandLineFor(Deployment, KernelCommandLine.Empty).ToString()
+            .Should().Be($"{arguments} composefs={Deployment}");
+
+    [Fact]
+    public void Options_beat_the_config()
+    {
+        InstallConfig config = new() { RootFilesystem = "zfs", Stateroot = "config", Bootloader = "grub", BlockSetups = ["tpm2-luks", "direct"] };
+
+        InstallPlan plan = Decide(Options with { Stateroot = "user", Bootloader = "systemd", BlockSetup = "direct" }, Facts with { Config = config });
+
+        plan.Stateroot.Should().Be("user");
+        plan.RootFilesystem.Name.Should().Be("ext4");
+    }
+
+    public static TheoryData<InstallConfig, string> Unavailable() => new()
+    {
+        { new() { Bootloader = "grub" }, "*bootloader = \"grub\"*not available yet*--bootloader systemd" },
+        { new() { BlockSetups = ["tpm2-luks", "direct"] }, "*tpm2-luks*not available yet*--block-setup direct" },
+        { new() { EnforceSignaturePolicy = true }, "*enforce-container-sigpolicy = true*not checked yet*" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Unavailable))]
+    public void What_the_config_asks_for_and_is_not_available_is_refused_and_not_ignored(InstallConfig config, string message) =>
+        Refusal(Options, Facts with { Config = config }).Should().Match(message);
+
+    [Fact]
+    public void A_block_setup_that_the_config_does_not_allow_is_refused() =>
+        Refusal(Options with { BlockSetup = "direct" }, Facts with { Config = new() { BlockSetups = ["tpm2-luks"] } })
+            .Should().Be("the image's install configuration allows only the block setup tpm2-luks, not direct");
+
+    [Fact]
+    public void A_command_line_that_the_kernel_would_cut_off_is_refused() =>
+        Refusal(Options, Facts with { ImageKargs = KernelCommandLine.Parse(new string('x', 1900)) }).Should().Contain("more than the 2047 that the kernel reads");
+
+    [Theory]
+    [InlineData("../x")]
+    [InlineData("")]
+    [InlineData(".hidden")]
+    [InlineData("a b")]
+    public void A_state_root_has_a_plain_name(string name) => Refusal(Options with { Stateroot = name }, Facts).Should().Contain("cannot be the name of a state root");
+
+    [Theory]
+    [InlineData(1000, "a root file system of 1000 MiB is too small: this image needs at least 1280 MiB")]
+    [InlineData(20000, "it has 10240 MiB, and with a root of that size it needs at least 21026 MiB")]
+    public void A_root_of_the_wrong_size_is_refused(long mebibytes, string message) =>
+        Refusal(Options with { RootSize = new(mebibytes) }, Facts).Should().Contain(message);
 
     private static InstallPlan Decide(InstallOptions options, InstallFacts facts) => InstallPlan.Decide(options, facts, "docker://quay.io/os/edge:7", Uuid);
 

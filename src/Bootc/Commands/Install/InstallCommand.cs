@@ -8,5 +8,6 @@ internal static class InstallCommand
     public static Command Create() => new("install", "Install the running container image to a machine")
     {
         ToDiskCommand.Create(),
+        PrintConfigurationCommand.Create(),
     };
 }

@@ -17,11 +17,15 @@ internal sealed class SourceOptions
         HelpName = "NAME",
     };
 
-    public Option<string> TargetTransport { get; } = new("--target-transport")
+    public Option<string?> TargetTransport { get; } = new("--target-transport")
     {
-        Description = "How the target is reached",
+        Description = "How the target is reached: registry (unless set), oci, oci-archive, docker-archive, dir, containers-storage, docker-daemon",
         HelpName = "TRANSPORT",
-        DefaultValueFactory = _ => "registry",
+    };
+
+    public Option<bool> RunFetchCheck { get; } = new("--run-fetch-check")
+    {
+        Description = "Read the target's manifest before anything is written, to prove that it can be had; not for registries yet",
     };
 
     /// <summary>Accepted for scripts written for upstream's bootc; there is nothing to skip.</summary>
@@ -31,16 +35,15 @@ internal sealed class SourceOptions
 
     private readonly Option<bool> _enforcePolicy = new("--enforce-container-sigpolicy") { Description = "Refuse images that no signature policy vouches for" };
 
-    private readonly Option<bool> _runFetchCheck = new("--run-fetch-check") { Description = "Prove before installing that the target can be reached" };
-
     public void AddTo(Command command, UnavailableOptions unavailable)
     {
         command.Add(Source);
         command.Add(Target);
+        TargetTransport.AcceptOnlyFromAmong("registry", "docker", "oci", "oci-archive", "docker-archive", "dir", "containers-storage", "docker-daemon");
+        command.Add(TargetTransport);
+        command.Add(RunFetchCheck);
         command.Add(_skipFetchCheck);
         command.Add(_noVerification);
-        unavailable.Add(command, TargetTransport, unless: value => value == "registry");
         unavailable.Add(command, _enforcePolicy);
-        unavailable.Add(command, _runFetchCheck);
     }
 }

@@ -20,39 +20,20 @@ internal static class ToDiskCommand
               podman run --rm --privileged --pid=host -v /dev:/dev -v /var/lib/containers:/var/lib/containers \
                 --security-opt label=type:unconfined_t IMAGE bootc install to-disk --filesystem ext4 /dev/DISK
             """);
-        Argument<string> device = new("DEVICE") { Description = "The disk, or with --via-loopback a disk image file" };
-        Option<bool> viaLoopback = new("--via-loopback") { Description = "DEVICE is a regular file; implies --generic-image" };
-        Option<bool> wipe = new("--wipe") { Description = "Destroy what is on the disk" };
-        Option<string?> filesystem = new("--filesystem") { Description = "Type of the root file system: ext4", HelpName = "TYPE" };
-        Option<bool> genericImage = new("--generic-image") { Description = "The disk is for other machines: leave this machine's firmware variables alone" };
-        Option<string[]> karg = new("--karg") { Description = "Add kernel arguments; may be given several times", HelpName = "ARGS" };
-        Option<bool> allowMissingVerity = new("--allow-missing-verity") { Description = "Install although this kernel cannot protect files with fs-verity" };
+        DiskOptions disk = new();
         SourceOptions source = new();
+        SystemOptions system = new();
         UnavailableOptions unavailable = new();
 
-        command.Add(device);
-        command.Add(viaLoopback);
-        command.Add(wipe);
-        command.Add(filesystem);
-        command.Add(genericImage);
-        command.Add(karg);
-        command.Add(allowMissingVerity);
+        disk.AddTo(command, unavailable);
         source.AddTo(command, unavailable);
+        system.AddTo(command, unavailable);
         AddUnavailable(command, unavailable);
 
         command.SetAction(async (parse, cancellationToken) =>
         {
             unavailable.Check(parse);
-            InstallOptions options = new(
-                parse.GetRequiredValue(device),
-                parse.GetValue(viaLoopback),
-                parse.GetValue(wipe),
-                parse.GetValue(genericImage),
-                parse.GetValue(filesystem),
-                [.. parse.GetValue(karg) ?? []],
-                parse.GetValue(source.Source),
-                parse.GetValue(source.Target),
-                parse.GetValue(allowMissingVerity));
+            InstallOptions options = Read(parse, disk, source, system);
             InstallResult result;
             using (LoggerFactory loggers = Composition.CreateLoggers())
             using (ProgressLine progress = ProgressLine.On(parse.InvocationConfiguration.Error))
@@ -65,6 +46,28 @@ internal static class ToDiskCommand
         });
         return command;
     }
+
+    private static InstallOptions Read(ParseResult parse, DiskOptions disk, SourceOptions source, SystemOptions system) => new(
+        parse.GetRequiredValue(disk.Device),
+        parse.GetValue(disk.ViaLoopback),
+        parse.GetValue(disk.Wipe),
+        parse.GetValue(system.GenericImage),
+        parse.GetValue(disk.Filesystem),
+        [.. parse.GetValue(system.Kargs) ?? []],
+        parse.GetValue(source.Source),
+        parse.GetValue(source.Target),
+        parse.GetValue(disk.AllowMissingVerity))
+    {
+        BlockSetup = parse.GetValue(disk.BlockSetup),
+        Bootloader = parse.GetValue(system.Bootloader),
+        CheckTarget = parse.GetValue(source.RunFetchCheck),
+        DisableSelinux = parse.GetValue(system.DisableSelinux),
+        KargDeletes = [.. parse.GetValue(system.KargDeletes) ?? []],
+        RootSize = parse.GetValue(disk.RootSize),
+        RootSshKeys = parse.GetValue(system.RootSshKeys),
+        Stateroot = parse.GetValue(system.Stateroot),
+        TargetTransport = parse.GetValue(source.TargetTransport),
+    };
 
     private static void Describe(InstallResult result, InvocationConfiguration console)
     {
@@ -84,15 +87,6 @@ internal static class ToDiskCommand
         // The only backend there is; upstream's flag for it changes nothing.
         command.Add(new Option<bool>("--composefs-backend") { Description = "Accepted and ignored: composefs is the only backend", Hidden = true });
 
-        unavailable.Add(command, new Option<string[]>("--karg-delete") { Description = "Remove kernel arguments", HelpName = "KARG" });
-        unavailable.Add(command, new Option<string>("--root-ssh-authorized-keys") { Description = "Let these keys log in as root", HelpName = "FILE" });
-        unavailable.Add(command, new Option<string>("--root-size") { Description = "Size of the root file system, in MiB unless a unit is given", HelpName = "SIZE" });
-        unavailable.Add(command, new Option<string>("--block-setup") { Description = "direct or tpm2-luks", HelpName = "SETUP" }, unless: value => value == "direct");
-        unavailable.Add(command, new Option<string>("--bootloader") { Description = "systemd, grub, grub-cc or none", HelpName = "LOADER" }, unless: value => value == "systemd");
-        unavailable.Add(command, new Option<string>("--bound-images") { Description = "stored, skip or pull", HelpName = "MODE" });
-        unavailable.Add(command, new Option<string>("--stateroot") { Description = "Name of the state root", HelpName = "NAME" }, unless: value => value == "default");
-        unavailable.Add(command, new Option<bool>("--disable-selinux") { Description = "Turn SELinux off in the installed system" });
-        unavailable.Add(command, new Option<bool>("--bootupd-skip-boot-uuid") { Description = "Let bootupd write no file system UUID" });
         unavailable.Add(command, new Option<string[]>("--uki-addon") { Description = "Install an addon of the unified kernel image", HelpName = "NAME" });
         unavailable.Add(command, new Option<bool>("--experimental-unified-storage") { Description = "Keep the image in container storage too", Hidden = true });
     }
