@@ -1,3 +1,4 @@
+using Bootc.Composefs.Erofs;
 using Bootc.Composefs.Store;
 using Bootc.Linux;
 using Bootc.Linux.Mounts;
@@ -26,9 +27,7 @@ public sealed class ComposefsMountTests : IAsyncLifetime
         DebianTree sid = await Lab.SidTree;
         await sid.RunAsync("mkcomposefs", [$"--digest-store={objects}", Tree, image]);
         _id = ObjectId.Parse((await sid.RunAsync("fsverity", ["digest", "--compact", "--hash-alg=sha512", image])).Trim());
-        Directory.CreateDirectory(Path.Join(objects, _id.ToString()[..2]));
-        File.Move(image, Path.Join(objects, _id.ObjectPath));
-        File.CreateSymbolicLink(Path.Join(Repository, "images", _id.ToString()), $"../objects/{_id.ObjectPath}");
+        PutImage(image, _id);
     }
 
     public Task DisposeAsync()
@@ -51,6 +50,28 @@ public sealed class ComposefsMountTests : IAsyncLifetime
         root.ReadText("small").Should().Be("small");
         root.Entries().Select(e => e.Text).Should().BeEquivalentTo("folder", "small");
         LoopDevicesOfImage().Should().HaveCount(underOverlay ? 1 : 0);
+    }
+
+    [Fact]
+    public void An_image_of_version_2_shows_the_same()
+    {
+        string older = Path.Join(_path, "older");
+        ErofsImage image;
+        using (FileStream file = File.Create(older))
+        {
+            image = ErofsWriter.Write(
+                ErofsReader.Read(File.ReadAllBytes(Path.Join(Repository, "objects", _id.ObjectPath))), ErofsVersion.V2, VerityAlgorithm.Sha512, file);
+        }
+
+        PutImage(older, image.Id);
+        using Dir repository = Dir.Open(Repository);
+        using DetachedMount mount = ComposefsMount.Mount(repository, image.Id, VerityMode.Optional);
+        using Dir root = mount.OpenRoot();
+        using Dir folder = root.OpenDir("folder");
+
+        folder.ReadText("large").Should().Be(new string('x', 100_000));
+        root.ReadText("small").Should().Be("small");
+        root.Entries().Select(e => e.Text).Should().BeEquivalentTo("folder", "small");
     }
 
     [Fact]
@@ -89,6 +110,14 @@ public sealed class ComposefsMountTests : IAsyncLifetime
 
         repository.Invoking(r => ComposefsMount.Mount(r, _id, VerityMode.Required))
             .Should().Throw<InvalidDataException>().WithMessage($"*/objects/{_id.ObjectPath} has no fs-verity, *");
+    }
+
+    private void PutImage(string file, ObjectId id)
+    {
+        string stored = Path.Join(Repository, "objects", id.ObjectPath);
+        Directory.CreateDirectory(Path.GetDirectoryName(stored)!);
+        File.Move(file, stored);
+        File.CreateSymbolicLink(Path.Join(Repository, "images", id.ToString()), $"../objects/{id.ObjectPath}");
     }
 
     private List<string> LoopDevicesOfImage() =>

@@ -15,15 +15,22 @@ internal sealed class RandomTree
     ];
 
     private readonly Random _random;
+    private readonly bool _forV2;
     private readonly List<Inode.Leaf> _leaves = [];
     private int _names;
 
-    private RandomTree(int seed) => _random = new Random(seed);
+    private RandomTree(int seed, bool forV2)
+    {
+        _random = new Random(seed);
+        _forV2 = forV2;
+    }
 
     /// <summary>A tree of up to some hundred inodes.</summary>
-    public static FileTree Create(int seed)
+    /// <param name="seed">Decides what is in it.</param>
+    /// <param name="forV2">Leaves out what the V2 layout has no place for: long contents and targets, and nanoseconds.</param>
+    public static FileTree Create(int seed, bool forV2 = false)
     {
-        RandomTree maker = new(seed);
+        RandomTree maker = new(seed, forV2);
         Inode.Directory root = new(maker.RandomMetadata(isDirectory: true));
         maker.Fill(root, depth: 0);
         return new FileTree(root);
@@ -72,10 +79,10 @@ internal sealed class RandomTree
         1 => new Inode.Device(RandomMetadata(), isBlock: false, rdev: 0),
         2 => new Inode.Fifo(RandomMetadata()),
         3 => new Inode.Socket(RandomMetadata()),
-        4 => new Inode.Symlink(RandomMetadata(), RandomBytes(1 + _random.Next(_random.Next(10) == 0 ? 4095 : 60), nul: false)),
+        4 => new Inode.Symlink(RandomMetadata(), RandomBytes(1 + _random.Next(_random.Next(10) == 0 ? Longest(4095) : 60), nul: false)),
         5 => new Inode.ForeignFile(RandomMetadata(), RandomPath(), null, RandomSize()),
         6 => new Inode.ForeignFile(RandomMetadata(), ReadOnlyMemory<byte>.Empty, _random.Next(2) == 0 ? RandomId() : null, RandomSize()),
-        7 or 8 => new Inode.InlineFile(RandomMetadata(), RandomBytes(_random.Next(_random.Next(4) == 0 ? 5001 : 65))),
+        7 or 8 => new Inode.InlineFile(RandomMetadata(), RandomBytes(_random.Next(_random.Next(4) == 0 ? Longest(5000) + 1 : 65))),
         9 => new Inode.InlineFile(RandomMetadata(), ReadOnlyMemory<byte>.Empty),
         _ => new Inode.ObjectFile(RandomMetadata(), RandomId(), RandomSize()),
     };
@@ -84,8 +91,10 @@ internal sealed class RandomTree
         (ushort)_random.Next(0x1000),
         _random.Next(4) == 0 ? (uint)_random.NextInt64(1L << 32) : 0,
         _random.Next(4) == 0 ? (uint)_random.Next(70_000) : 0,
-        _random.Next(3) == 0 ? new(_random.NextInt64(-5, 1L << 34), (uint)_random.Next(1_000_000_000)) : new(1000, 7),
+        _random.Next(3) == 0 ? new(_random.NextInt64(-5, 1L << 34), _forV2 ? 0 : (uint)_random.Next(1_000_000_000)) : new(1000, _forV2 ? 0 : 7u),
         RandomXattrs(isDirectory ? XattrNames[..^2] : XattrNames));
+
+    private int Longest(int length) => _forV2 ? Math.Min(length, 4000) : length;
 
     private XattrList RandomXattrs(string[] names)
     {

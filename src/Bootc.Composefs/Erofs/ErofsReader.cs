@@ -171,7 +171,6 @@ public sealed class ErofsReader
 
     private Inode.RegularFile ReadElsewhere(LocatedInode located, Metadata metadata)
     {
-        _image.CheckChunks(located);
         XattrList xattrs = metadata.Xattrs;
         Xattr? redirect = xattrs.Find(OverlayXattrs.RedirectName);
         if (redirect is not null && redirect.Value is not [(byte)'/', _, ..])
@@ -180,6 +179,11 @@ public sealed class ErofsReader
         }
 
         ObjectId? id = OverlayXattrs.ReadMetacopy(xattrs.Find(OverlayXattrs.MetacopyName)!.Value);
+        if (id is not null || _hasStubs)
+        {
+            _image.CheckChunks(located); // composefs-rs leaves the table of a V2 image's file without digest out
+        }
+
         byte[] path = redirect is null ? [] : redirect.Value[1..].ToArray();
         metadata = WithUserXattrs(metadata, xattrs.Without(OverlayXattrs.MetacopyName).Without(OverlayXattrs.RedirectName));
         return id is not null && id.IsObjectPath(path)

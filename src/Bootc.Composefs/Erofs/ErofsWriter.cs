@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Numerics;
 using Bootc.Composefs.Tree;
 
 namespace Bootc.Composefs.Erofs;
@@ -8,7 +7,7 @@ namespace Bootc.Composefs.Erofs;
 public sealed record ErofsImage(ObjectId Id, long Size);
 
 /// <summary>
-/// Writes a tree as a composefs image, bit for bit as the C tool does (specification §3).
+/// Writes a tree as a composefs image, bit for bit as the C tool (V0, V1) and early composefs-rs (V2) do (specification §3).
 /// </summary>
 /// <remarks>
 /// The same code runs twice: first into nothing, to learn where inodes and blocks come to lie, then into the stream, when
@@ -16,9 +15,6 @@ public sealed record ErofsImage(ObjectId Id, long Size);
 /// </remarks>
 public sealed class ErofsWriter
 {
-    /// <summary>A last piece of up to half a block is put behind the inode; a longer one gets a block.</summary>
-    private const int MaxTail = ErofsFormat.BlockSize / 2;
-
     private readonly ImagePlan _plan;
     private readonly SharedXattrs _shared;
     private readonly ErofsVersion _version;
@@ -49,11 +45,6 @@ public sealed class ErofsWriter
     /// <param name="algorithm">The hash of the returned digest. The image does not depend on it.</param>
     public static ErofsImage Write(FileTree tree, ErofsVersion version, VerityAlgorithm algorithm, Stream output)
     {
-        if (version is not (ErofsVersion.V0 or ErofsVersion.V1))
-        {
-            throw new FormatException($"writing images of format version {(int)version} is not available yet");
-        }
-
         ErofsWriter writer = new(tree, version);
         writer.Run(new CountingOutput());
         HashingOutput hashing = new(output, algorithm);
@@ -61,11 +52,14 @@ public sealed class ErofsWriter
         return new(hashing.Finish(), writer._size);
     }
 
+    /// <summary>What references to shared attributes, and in whole blocks the superblock, count from.</summary>
+    private long SharedBase => _version == ErofsVersion.V2 ? 0 : _inodesEnd / ErofsFormat.BlockSize * ErofsFormat.BlockSize;
+
     private void Run(ImageOutput output)
     {
         Superblock superblock = new(
-            _version, _plan.HasAcl, _plan.Inodes.Length, _plan.MinMtime,
-            (uint)(_size / ErofsFormat.BlockSize), (uint)(_inodesEnd / ErofsFormat.BlockSize));
+            _version, _plan.HasAcl, _plan.Inodes.Length, _plan.BuildTime,
+            (uint)(_size / ErofsFormat.BlockSize), (uint)(SharedBase / ErofsFormat.BlockSize));
         superblock.WriteTo(output);
 
         uint block = (uint)(_dataStart / ErofsFormat.BlockSize);
@@ -106,7 +100,7 @@ public sealed class ErofsWriter
         int xattrLength = XattrLength();
 
         InodeHeader header = new(
-            IsCompact: metadata.Mtime == _plan.MinMtime && planned.Links <= ushort.MaxValue && shape.Size <= uint.MaxValue
+            IsCompact: _version != ErofsVersion.V2 && metadata.Mtime == _plan.BuildTime && planned.Links <= ushort.MaxValue && shape.Size <= uint.MaxValue
                 && metadata.Uid <= ushort.MaxValue && metadata.Gid <= ushort.MaxValue,
             DataLayout.FlatPlain,
             xattrLength == 0 ? (ushort)0 : (ushort)(1 + ((xattrLength - ErofsFormat.XattrBodyHeaderSize) / 4)),
@@ -117,56 +111,24 @@ public sealed class ErofsWriter
             (uint)index,
             metadata.Uid,
             metadata.Gid,
-            metadata.Mtime);
+            _version == ErofsVersion.V2 ? new(metadata.Mtime.Seconds, 0) : metadata.Mtime);
 
-        output.PadTo(Place(output.Position, header.Length + xattrLength, planned.Type, ref shape));
+        output.PadTo(shape.Place(_version, planned.Type, output.Position, header.Length + xattrLength));
         _nids[index] = (uint)(output.Position / ErofsFormat.SlotSize);
         _blocks[index] = (uint)shape.Blocks;
 
         header = header with { Layout = shape.Layout, Union = UnionOf(planned, shape, firstBlock) };
+        if (_version == ErofsVersion.V2)
+        {
+            header = header with { Number = _nids[index] };
+        }
+
         header.WriteTo(output);
         WriteXattrs(output);
         if (shape.Tail > 0)
         {
             WriteTail(output, index, shape.Tail);
         }
-    }
-
-    /// <summary>
-    /// Where an inode goes, at or behind a position: its tail must not cross the end of a block. If it cannot be helped, the data
-    /// moves to a block of its own (specification §3.7, step 7).
-    /// </summary>
-    private static long Place(long position, int headLength, FileType type, ref DataShape shape)
-    {
-        position = ErofsFormat.RoundUp(position, ErofsFormat.SlotSize);
-        if (type == FileType.Symlink)
-        {
-            int total = headLength + shape.Tail;
-            bool crosses = position / ErofsFormat.BlockSize != (position + total - 1) / ErofsFormat.BlockSize;
-            if (total >= ErofsFormat.BlockSize)
-            {
-                shape = shape with { Blocks = 1, Tail = 0 };
-            }
-
-            return crosses ? ErofsFormat.RoundUp(position, ErofsFormat.BlockSize) : position;
-        }
-
-        int room = RoomAt(position + headLength);
-        if (room >= shape.Tail)
-        {
-            return position;
-        }
-
-        int padding = (int)ErofsFormat.RoundUp(room, ErofsFormat.SlotSize);
-        if (RoomAt(position + headLength + padding) >= shape.Tail)
-        {
-            return position + padding;
-        }
-
-        shape = shape with { Blocks = shape.Blocks + 1, Tail = 0 };
-        return ErofsFormat.RoundUp(position, ErofsFormat.BlockSize);
-
-        static int RoomAt(long end) => ErofsFormat.BlockSize - (int)(end % ErofsFormat.BlockSize);
     }
 
     private DataShape ShapeOf(int index)
@@ -178,20 +140,18 @@ public sealed class ErofsWriter
                 CountingOutput blocks = new();
                 CountingOutput tail = new();
                 WriteDirectory(index, blocks, tail);
-                return DataShape.Flat(blocks.Position / ErofsFormat.BlockSize, (int)tail.Position);
+                return DataShape.OfDirectory(blocks.Position / ErofsFormat.BlockSize, (int)tail.Position);
 
             case Inode.Symlink link:
                 return link.Target.Length is > 0 and <= ErofsFormat.MaxSymlinkLength
-                    ? DataShape.Flat(0, link.Target.Length)
+                    ? DataShape.OfSymlink(link.Target.Length)
                     : throw new InvalidDataException($"target of a symbolic link has {link.Target.Length} bytes, not 1 to {ErofsFormat.MaxSymlinkLength}");
 
             case Inode.InlineFile file:
-                long whole = file.Size / ErofsFormat.BlockSize;
-                int rest = (int)(file.Size % ErofsFormat.BlockSize);
-                return (rest > MaxTail ? DataShape.Flat(whole + 1, 0) : DataShape.Flat(whole, rest)) with { Size = file.Size };
+                return DataShape.OfContent(_version, file.Size);
 
             case Inode.RegularFile file:
-                return DataShape.Chunks(file.Size);
+                return DataShape.OfFileElsewhere(_version, file.Size);
 
             default:
                 return default;
@@ -226,7 +186,7 @@ public sealed class ErofsWriter
             }
             else
             {
-                length += xattr.EntryLength;
+                length += xattr.EntryLength(_version);
             }
         }
 
@@ -246,7 +206,7 @@ public sealed class ErofsWriter
         uint filter = 0;
         foreach (ImageXattr xattr in _xattrs)
         {
-            filter |= xattr.FilterBit;
+            filter |= xattr.FilterBit(_version);
         }
 
         Span<byte> b = stackalloc byte[ErofsFormat.XattrBodyHeaderSize];
@@ -255,7 +215,7 @@ public sealed class ErofsWriter
         b[4] = (byte)_references.Count;
         output.Write(b);
 
-        uint areaStart = (uint)(_inodesEnd % ErofsFormat.BlockSize);
+        uint areaStart = (uint)(_inodesEnd - SharedBase);
         foreach (uint reference in _references)
         {
             BinaryPrimitives.WriteUInt32LittleEndian(b, (areaStart + reference) / 4);
@@ -271,7 +231,7 @@ public sealed class ErofsWriter
             }
             else
             {
-                xattr.WriteTo(output);
+                xattr.WriteTo(output, _version);
             }
         }
     }
@@ -347,7 +307,7 @@ public sealed class ErofsWriter
             Add(".."u8, _plan.Inodes[index].Parent);
         }
 
-        if (_directoryBlock.Length > MaxTail)
+        if (_directoryBlock.Length > DataShape.MaxTail)
         {
             _directoryBlock.Flush(blocks);
             blocks.Align(ErofsFormat.BlockSize);
@@ -366,28 +326,6 @@ public sealed class ErofsWriter
             }
 
             _directoryBlock.Add(name, _nids[inode], DirectoryBlock.TypeOf(_plan.Inodes[inode].Type));
-        }
-    }
-
-    /// <summary>How the data of an inode is spread: whole blocks in the data area, and a tail behind the inode.</summary>
-    private readonly record struct DataShape(long Size, long Blocks, int Tail, int ChunkBits)
-    {
-        public DataLayout Layout =>
-            ChunkBits > 0 ? DataLayout.ChunkBased : Tail > 0 ? DataLayout.FlatInline : DataLayout.FlatPlain;
-
-        public static DataShape Flat(long blocks, int tail) => new((blocks * ErofsFormat.BlockSize) + tail, blocks, tail, 0);
-
-        /// <summary>A file that is elsewhere: all its chunks, as large as can be, are marked absent.</summary>
-        public static DataShape Chunks(long size)
-        {
-            if (size > ErofsFormat.MaxFileSize)
-            {
-                throw new InvalidDataException($"a file has {size} bytes, more than {ErofsFormat.MaxFileSize}");
-            }
-
-            int bits = Math.Clamp(64 - BitOperations.LeadingZeroCount((ulong)Math.Max(size - 1, 1)), ErofsFormat.MinChunkBits, ErofsFormat.MaxChunkBits);
-            long chunks = (size + (1L << bits) - 1) >> bits;
-            return new(size, 0, (int)chunks * ErofsFormat.ChunkIndexSize, bits);
         }
     }
 }

@@ -10,16 +10,19 @@ namespace Bootc.Composefs.Erofs;
 /// <param name="IsEscapedWhiteout">Whether it is written as an empty regular file, because overlayfs would take it for a whiteout of its own.</param>
 internal record struct PlannedInode(Inode Inode, XattrList Xattrs, int Parent, int Links, bool IsEscapedWhiteout)
 {
-    /// <summary>Of a directory, the index of the first inode whose first name is there; those follow one another.</summary>
+    /// <summary>Of a directory, the index of the first inode whose first name is there. In the V1 layout those follow one another.</summary>
     public int FirstChild { get; set; }
+
+    /// <summary>Of a directory in the V2 layout, the index behind all that is below it.</summary>
+    public int SubtreeEnd { get; set; }
 
     /// <summary>The type it has in the image.</summary>
     public readonly FileType Type => IsEscapedWhiteout ? FileType.Regular : Inode.Type;
 }
 
 /// <summary>
-/// Which inodes an image of the V1 layout has, in which order, with which attributes. Breadth first; an inode of several names
-/// comes where its first name is, "first" meaning depth first.
+/// Which inodes an image has, in which order, with which attributes. The V1 layout is breadth first, V2 depth first; an inode of
+/// several names comes where its first name is, "first" meaning depth first in either.
 /// </summary>
 internal sealed class ImagePlan
 {
@@ -29,34 +32,30 @@ internal sealed class ImagePlan
     private readonly List<PlannedInode> _inodes = [];
     private readonly Dictionary<Inode.Leaf, int> _linked = [];
     private readonly HashSet<Inode> _stubs = [];
-    private readonly ErofsVersion _version;
 
     public ImagePlan(FileTree tree, ErofsVersion version)
     {
-        _version = version;
+        Version = version;
         LinkCounts links = tree.CountLinks();
-        Dictionary<Inode.Leaf, TreePlace> first = FirstNames(tree, links);
-
-        Inode.Directory root = WithStubs(tree.Root);
-        Add(root, parent: 0, links: 0);
-        for (int i = 0; i < _inodes.Count; i++)
+        if (version == ErofsVersion.V2)
         {
-            if (_inodes[i].Inode is Inode.Directory directory)
-            {
-                // Names in the root were found in the tree's own, not in the one with the stubs.
-                AddChildren(i, directory, links, name => new(directory == root ? tree.Root : directory, name), first);
-            }
+            AddDepthFirst(tree.Root, links);
         }
-
-        MinMtime = _inodes.Min(inode => inode.Inode.Metadata.Mtime);
+        else
+        {
+            AddBreadthFirst(tree, links);
+            BuildTime = _inodes.Min(inode => inode.Inode.Metadata.Mtime);
+        }
     }
+
+    public ErofsVersion Version { get; }
 
     public ReadOnlySpan<PlannedInode> Inodes => CollectionsMarshal.AsSpan(_inodes);
 
-    /// <summary>The earliest modification time, which compact inodes have.</summary>
-    public Timestamp MinMtime { get; }
+    /// <summary>In the V1 layout the earliest modification time, which compact inodes have; 0 in V2, which has none.</summary>
+    public Timestamp BuildTime { get; }
 
-    /// <summary>Whether any inode has a POSIX access control list.</summary>
+    /// <summary>Whether any inode of a V1 layout has a POSIX access control list.</summary>
     public bool HasAcl { get; private set; }
 
     /// <summary>Names of a directory with the indices of what they name.</summary>
@@ -68,14 +67,14 @@ internal sealed class ImagePlan
             int index = entry.Inode is Inode.Leaf leaf && _linked.TryGetValue(leaf, out int known) ? known : next;
             if (index == next)
             {
-                next++;
+                next = Version == ErofsVersion.V2 && entry.Inode is Inode.Directory ? _inodes[index].SubtreeEnd : next + 1;
             }
 
             yield return (entry.Name, index);
         }
     }
 
-    /// <summary>All attributes of an inode in the image, sorted by name.</summary>
+    /// <summary>All attributes of an inode in the image, in the order they have there.</summary>
     public void CollectXattrs(int index, List<ImageXattr> xattrs)
     {
         xattrs.Clear();
@@ -96,8 +95,8 @@ internal sealed class ImagePlan
                 break;
         }
 
-        // The user's are sorted already; those of overlayfs belong somewhere among them.
-        int at = 0;
+        // The user's are sorted already; those of overlayfs belong somewhere among them, or in V2 before them.
+        int at = Version == ErofsVersion.V2 ? xattrs.Count : 0;
         foreach (Xattr xattr in inodes[index].Xattrs)
         {
             while (at < xattrs.Count && xattrs[at].Name.SequenceCompareTo(xattr.Name) < 0)
@@ -106,6 +105,56 @@ internal sealed class ImagePlan
             }
 
             xattrs.Insert(at++, ImageXattr.Plain(xattr));
+        }
+    }
+
+    private void AddBreadthFirst(FileTree tree, LinkCounts links)
+    {
+        Dictionary<Inode.Leaf, TreePlace> first = FirstNames(tree, links);
+        Inode.Directory root = WithStubs(tree.Root);
+        Add(root, parent: 0, links: 0);
+        for (int i = 0; i < _inodes.Count; i++)
+        {
+            if (_inodes[i].Inode is Inode.Directory directory)
+            {
+                // Names in the root were found in the tree's own, not in the one with the stubs.
+                AddChildren(i, directory, links, name => new(directory == root ? tree.Root : directory, name), first);
+            }
+        }
+    }
+
+    private void AddDepthFirst(Inode.Directory root, LinkCounts links)
+    {
+        Stack<(int Index, IEnumerator<DirectoryEntry> Entries)> open = new();
+        Open(root, parent: 0);
+        while (open.TryPeek(out var top))
+        {
+            if (!top.Entries.MoveNext())
+            {
+                open.Pop();
+                CollectionsMarshal.AsSpan(_inodes)[top.Index].SubtreeEnd = _inodes.Count;
+            }
+            else if (top.Entries.Current.Inode is Inode.Directory child)
+            {
+                CollectionsMarshal.AsSpan(_inodes)[top.Index].Links++;
+                Open(child, top.Index);
+            }
+            else if (top.Entries.Current.Inode is Inode.Leaf leaf)
+            {
+                int names = links.Of(leaf);
+                if (names == 1 || _linked.TryAdd(leaf, _inodes.Count))
+                {
+                    Add(leaf, top.Index, names);
+                }
+            }
+        }
+
+        void Open(Inode.Directory directory, int parent)
+        {
+            int index = _inodes.Count;
+            Add(directory, parent, links: 2);
+            CollectionsMarshal.AsSpan(_inodes)[index].FirstChild = index + 1;
+            open.Push((index, directory.Entries.GetEnumerator()));
         }
     }
 
@@ -203,7 +252,7 @@ internal sealed class ImagePlan
         if (hasWhiteouts)
         {
             planned.Xattrs = XattrList.From(
-                [.. planned.Xattrs, .. OverlayXattrs.Whiteouts, .. _version == ErofsVersion.V0 ? [] : OverlayXattrs.WhiteoutsOpaque]);
+                [.. planned.Xattrs, .. OverlayXattrs.Whiteouts, .. Version == ErofsVersion.V0 ? [] : OverlayXattrs.WhiteoutsOpaque]);
         }
 
         if (parent == 0)
@@ -221,7 +270,7 @@ internal sealed class ImagePlan
             planned.Xattrs = XattrList.From([.. xattrs, .. OverlayXattrs.Whiteout]);
         }
 
-        if (!HasAcl)
+        if (!HasAcl && Version != ErofsVersion.V2)
         {
             foreach (Xattr xattr in xattrs)
             {
@@ -232,6 +281,7 @@ internal sealed class ImagePlan
         _inodes.Add(planned);
     }
 
-    private bool IsUserWhiteout(Inode inode) => inode is Inode.Device { IsWhiteout: true } && !_stubs.Contains(inode);
-
+    /// <summary>Whether a whiteout has to be hidden from overlayfs, which V2 images do not.</summary>
+    private bool IsUserWhiteout(Inode inode) =>
+        Version != ErofsVersion.V2 && inode is Inode.Device { IsWhiteout: true } && !_stubs.Contains(inode);
 }

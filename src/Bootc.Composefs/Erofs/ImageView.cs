@@ -123,7 +123,8 @@ internal sealed class ImageView
         }
 
         int bits = (int)format + ErofsFormat.MinChunkBits;
-        long length = ((inode.Header.Size + (1L << bits) - 1) >> bits) * ErofsFormat.ChunkIndexSize;
+        long chunks = Superblock.Version == ErofsVersion.V2 ? 1 : (inode.Header.Size + (1L << bits) - 1) >> bits;
+        long length = chunks * ErofsFormat.ChunkIndexSize;
         if ((inode.TailOffset % ErofsFormat.BlockSize) + length > ErofsFormat.BlockSize)
         {
             // Of files of petabytes the C tool, and so we, put the table where nobody looks for it.
@@ -137,11 +138,11 @@ internal sealed class ImageView
         }
     }
 
-    private static void CheckFilter(LocatedInode inode, XattrList xattrs, uint filter)
+    private void CheckFilter(LocatedInode inode, XattrList xattrs, uint filter)
     {
         foreach (Xattr xattr in xattrs)
         {
-            if ((filter & ImageXattr.Plain(xattr).FilterBit) != 0)
+            if ((filter & ImageXattr.Plain(xattr).FilterBit(Superblock.Version)) != 0)
             {
                 throw new InvalidDataException($"inode {inode.Nid} hides its attribute {xattr} from the kernel");
             }

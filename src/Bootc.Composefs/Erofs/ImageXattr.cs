@@ -40,26 +40,6 @@ internal readonly struct ImageXattr : IEquatable<ImageXattr>
         _ => ((Xattr)_source).Value.Length,
     };
 
-    /// <summary>Bytes of the entry on disk.</summary>
-    public int EntryLength
-    {
-        get
-        {
-            XattrPrefix.Split(Name, out ReadOnlySpan<byte> suffix);
-            return (int)ErofsFormat.RoundUp(ErofsFormat.XattrEntryHeaderSize + suffix.Length + ValueLength, 4);
-        }
-    }
-
-    /// <summary>The bit of the name filter that this name sets (<c>erofs_xattr_filter</c>).</summary>
-    public uint FilterBit
-    {
-        get
-        {
-            byte prefix = XattrPrefix.Split(Name, out ReadOnlySpan<byte> suffix);
-            return 1u << (int)(XxHash32.Hash(suffix, ErofsFormat.XattrFilterSeed + prefix) & 31);
-        }
-    }
-
     public static ImageXattr Plain(Xattr xattr) => new(Form.Plain, xattr);
 
     public static ImageXattr Metacopy(ObjectId id) => new(Form.Metacopy, id);
@@ -78,10 +58,24 @@ internal readonly struct ImageXattr : IEquatable<ImageXattr>
             : Plain(new(OverlayXattrs.RedirectName, [(byte)'/', .. path]));
     }
 
-    /// <summary><c>struct erofs_xattr_entry</c>, suffix of the name, value, padding.</summary>
-    public void WriteTo(ImageOutput output)
+    /// <summary>Bytes of the entry on disk.</summary>
+    public int EntryLength(ErofsVersion version)
     {
-        byte prefix = XattrPrefix.Split(Name, out ReadOnlySpan<byte> suffix);
+        XattrPrefix.Split(Name, version, out ReadOnlySpan<byte> suffix);
+        return (int)ErofsFormat.RoundUp(ErofsFormat.XattrEntryHeaderSize + suffix.Length + ValueLength, 4);
+    }
+
+    /// <summary>The bit of the name filter that this name sets (<c>erofs_xattr_filter</c>).</summary>
+    public uint FilterBit(ErofsVersion version)
+    {
+        byte prefix = XattrPrefix.Split(Name, version, out ReadOnlySpan<byte> suffix);
+        return 1u << (int)(XxHash32.Hash(suffix, ErofsFormat.XattrFilterSeed + prefix) & 31);
+    }
+
+    /// <summary><c>struct erofs_xattr_entry</c>, suffix of the name, value, padding.</summary>
+    public void WriteTo(ImageOutput output, ErofsVersion version)
+    {
+        byte prefix = XattrPrefix.Split(Name, version, out ReadOnlySpan<byte> suffix);
         Span<byte> header = stackalloc byte[ErofsFormat.XattrEntryHeaderSize];
         header[0] = (byte)suffix.Length;
         header[1] = prefix;
@@ -92,31 +86,47 @@ internal readonly struct ImageXattr : IEquatable<ImageXattr>
         output.Align(4);
     }
 
-    /// <summary>The order of shared attributes: by name, length of value, value.</summary>
-    public int CompareTo(ImageXattr other)
-    {
-        int order = Name.SequenceCompareTo(other.Name);
-        if (order == 0)
-        {
-            order = ValueLength.CompareTo(other.ValueLength);
-        }
-
-        if (order != 0)
-        {
-            return order;
-        }
-
-        // Hex digits sort as the bytes they stand for, so ids need not be spelled out.
-        return _form == other._form && _form != Form.Plain
-            ? ((ObjectId)_source).Digest.SequenceCompareTo(((ObjectId)other._source).Digest)
-            : Value().AsSpan().SequenceCompareTo(other.Value());
-    }
+    /// <summary>
+    /// The order of shared attributes. V1: down by name, length of value, value. V2: up by number of the name's prefix, rest of the
+    /// name, value.
+    /// </summary>
+    public static Comparison<ImageXattr> SharedOrder(ErofsVersion version) =>
+        version == ErofsVersion.V2 ? CompareByPrefix : (left, right) => CompareByName(right, left);
 
     public bool Equals(ImageXattr other) => _form == other._form && _source.Equals(other._source);
 
     public override bool Equals(object? obj) => obj is ImageXattr other && Equals(other);
 
     public override int GetHashCode() => _source.GetHashCode() + (int)_form;
+
+    private static int CompareByName(ImageXattr left, ImageXattr right)
+    {
+        int order = left.Name.SequenceCompareTo(right.Name);
+        if (order == 0)
+        {
+            order = left.ValueLength.CompareTo(right.ValueLength);
+        }
+
+        return order != 0 ? order : CompareValues(left, right);
+    }
+
+    private static int CompareByPrefix(ImageXattr left, ImageXattr right)
+    {
+        int order = XattrPrefix.Split(left.Name, ErofsVersion.V2, out ReadOnlySpan<byte> leftSuffix)
+            - XattrPrefix.Split(right.Name, ErofsVersion.V2, out ReadOnlySpan<byte> rightSuffix);
+        if (order == 0)
+        {
+            order = leftSuffix.SequenceCompareTo(rightSuffix);
+        }
+
+        return order != 0 ? order : CompareValues(left, right);
+    }
+
+    // Hex digits sort as the bytes they stand for, so ids of one length need not be spelled out.
+    private static int CompareValues(ImageXattr left, ImageXattr right) =>
+        left._form == right._form && left._form != Form.Plain && left.ValueLength == right.ValueLength
+            ? ((ObjectId)left._source).Digest.SequenceCompareTo(((ObjectId)right._source).Digest)
+            : left.Value().AsSpan().SequenceCompareTo(right.Value());
 
     private static int RedirectLength(ObjectId id) => 2 + (2 * id.Digest.Length); // two slashes
 

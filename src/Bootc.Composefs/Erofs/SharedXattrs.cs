@@ -3,11 +3,13 @@ namespace Bootc.Composefs.Erofs;
 /// <summary>The attributes that two or more inodes have alike; they are written once, and inodes refer to them.</summary>
 internal sealed class SharedXattrs
 {
+    private readonly ErofsVersion _version;
     private readonly List<ImageXattr> _sorted = [];
     private readonly Dictionary<ImageXattr, uint> _offsets = [];
 
     public SharedXattrs(ImagePlan plan)
     {
+        _version = plan.Version;
         Dictionary<ImageXattr, int> counts = new(2 * plan.Inodes.Length);
         List<ImageXattr> xattrs = [];
         for (int i = 0; i < plan.Inodes.Length; i++)
@@ -27,12 +29,12 @@ internal sealed class SharedXattrs
             }
         }
 
-        _sorted.Sort((left, right) => right.CompareTo(left));
+        _sorted.Sort(ImageXattr.SharedOrder(_version));
         uint offset = 0;
         foreach (ImageXattr xattr in _sorted)
         {
             _offsets.Add(xattr, offset);
-            offset += (uint)xattr.EntryLength;
+            offset += (uint)xattr.EntryLength(_version);
         }
     }
 
@@ -43,7 +45,7 @@ internal sealed class SharedXattrs
     {
         foreach (ImageXattr xattr in _sorted)
         {
-            xattr.WriteTo(output);
+            xattr.WriteTo(output, _version);
         }
     }
 }

@@ -11,10 +11,10 @@ internal static class XattrPrefix
     private const byte Lustre = 5;
     private const byte Security = 6;
 
-    /// <summary>The number and what is left of the name. <c>lustre.</c> has one too, but the V1 layout does not use it.</summary>
-    public static byte Split(ReadOnlySpan<byte> name, out ReadOnlySpan<byte> suffix)
+    /// <summary>The number and what is left of the name. <c>lustre.</c> has one too, which only the V2 layout uses.</summary>
+    public static byte Split(ReadOnlySpan<byte> name, ErofsVersion version, out ReadOnlySpan<byte> suffix)
     {
-        byte index = Find(name);
+        byte index = version == ErofsVersion.V2 && name.StartsWith(Text(Lustre)) ? Lustre : Find(name);
         suffix = name[Text(index).Length..];
         return index;
     }

@@ -41,15 +41,15 @@ public sealed class ImageImporter(Repository repository, Steps steps)
 
         FileTree tree = steps.Run("Applying the layers", () => ApplyLayers(image, layers, cancellationToken));
         ImageFiles files = new(tree, repository.Objects.Open);
-        ObjectId plain = steps.Run("Writing the image", () =>
+        ImmutableArray<(ErofsVersion Version, ObjectId Id)> plain = steps.Run("Writing the image", () =>
         {
             OciTransform.Apply(tree);
-            return WriteImage(tree);
+            return WriteImages(tree);
         });
-        (ObjectId boot, BootFiles bootFiles) = steps.Run("Writing the boot image", () =>
+        (ImmutableArray<(ErofsVersion Version, ObjectId Id)> boot, BootFiles bootFiles) = steps.Run("Writing the boot image", () =>
         {
             BootFiles found = BootTransform.Apply(files);
-            return (WriteImage(tree), found);
+            return (WriteImages(tree), found);
         });
         cancellationToken.ThrowIfCancellationRequested();
 
@@ -57,8 +57,8 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         return new()
         {
             Source = image,
-            ImageId = plain,
-            BootImageId = boot,
+            ImageId = plain[0].Id,
+            BootImageId = boot[0].Id,
             Files = files,
             BootFiles = bootFiles,
             Warnings = image.Config.Labels.ContainsKey(BootcLabel)
@@ -111,16 +111,24 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         return applier.Tree;
     }
 
-    private ObjectId WriteImage(FileTree tree)
+    /// <summary>The images of a tree in all formats that the repository asks for, the default first.</summary>
+    private ImmutableArray<(ErofsVersion Version, ObjectId Id)> WriteImages(FileTree tree) =>
+        [.. repository.Config.ExtraFormats.Prepend(repository.Config.DefaultFormat).Distinct().Select(v => (v, WriteImage(tree, v)))];
+
+    private ObjectId WriteImage(FileTree tree, ErofsVersion version)
     {
         using ObjectStream output = new(repository.Objects.CreateWriter());
-        ErofsImage written = ErofsWriter.Write(tree, repository.Config.DefaultFormat, repository.Algorithm, output);
+        ErofsImage written = ErofsWriter.Write(tree, version, repository.Algorithm, output);
         ObjectId stored = output.Finish();
         return stored.Equals(written.Id) ? stored : throw new InvalidDataException($"image {written.Id} was stored as {stored}");
     }
 
     /// <summary>Writes the streams that keep all parts of the image together, and gives everything its name (specification §5.1).</summary>
-    private void Publish(ResolvedImage image, ImmutableArray<ObjectId> layers, ObjectId plain, ObjectId boot)
+    private void Publish(
+        ResolvedImage image,
+        ImmutableArray<ObjectId> layers,
+        ImmutableArray<(ErofsVersion Version, ObjectId Id)> plain,
+        ImmutableArray<(ErofsVersion Version, ObjectId Id)> boot)
     {
         Publication publication = repository.BeginPublication();
         List<(string Name, ObjectId Id)> layerReferences = [];
@@ -130,14 +138,14 @@ public sealed class ImageImporter(Repository repository, Steps steps)
             layerReferences.Add((layer.DiffId.ToString(), id));
         }
 
-        publication.AddImage(plain);
-        publication.AddImage(boot);
+        foreach ((_, ObjectId id) in plain.Concat(boot))
+        {
+            publication.AddImage(id);
+        }
 
-        // The names of images of the oldest format have no version in them.
-        string version = repository.Config.DefaultFormat == ErofsVersion.V2 ? "" : $".v{(int)repository.Config.DefaultFormat}";
         ObjectId config = WriteDocument(
             ConfigContentType, image.ConfigBytes.Span,
-            [.. layerReferences, ($"composefs.image{version}", plain), ($"composefs.image.boot{version}", boot)]);
+            [.. layerReferences, .. plain.Select(i => ReferenceTo("composefs.image", i)), .. boot.Select(i => ReferenceTo("composefs.image.boot", i))]);
         publication.AddStream($"oci-config-{image.ConfigDigest}", config);
 
         ObjectId manifest = WriteDocument(
@@ -147,6 +155,10 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         publication.AddStreamReference("oci", $"localhost/bootc-{image.ManifestDigest}", manifestName);
         publication.Publish();
     }
+
+    /// <summary>The names of images of the oldest format have no version in them.</summary>
+    private static (string Name, ObjectId Id) ReferenceTo(string name, (ErofsVersion Version, ObjectId Id) image) =>
+        (image.Version == ErofsVersion.V2 ? name : $"{name}.v{(int)image.Version}", image.Id);
 
     /// <summary>A stream of one object, the document, and of references to what belongs to it.</summary>
     private ObjectId WriteDocument(string contentType, ReadOnlySpan<byte> json, ImmutableArray<(string Name, ObjectId Id)> references)

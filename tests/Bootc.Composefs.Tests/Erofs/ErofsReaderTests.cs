@@ -20,11 +20,19 @@ public class ErofsReaderTests
         return Dumpfile.ToText(ErofsReader.Read(image)) == Dumpfile.ToText(tree);
     }
 
+    [Property(MaxTest = 100)]
+    public bool Reads_back_what_was_written_in_version_2(int seed)
+    {
+        FileTree tree = RandomTree.Create(seed, forV2: true);
+
+        return Dumpfile.ToText(ErofsReader.Read(Write(tree, ErofsVersion.V2))) == Dumpfile.ToText(tree);
+    }
+
     /// <summary>Any bytes changed anywhere: the tree is read or refused, and nothing else happens.</summary>
     [Property(MaxTest = 200)]
-    public void Refuses_damaged_images_or_reads_them(int seed, int damage)
+    public void Refuses_damaged_images_or_reads_them(int seed, int damage, bool isV2)
     {
-        byte[] image = Write(RandomTree.Create(seed % 50), ErofsVersion.V1);
+        byte[] image = Write(RandomTree.Create(seed % 50, forV2: isV2), isV2 ? ErofsVersion.V2 : ErofsVersion.V1);
         Random random = new(damage);
         // Half of the damage goes where the structure is thickest.
         int end = random.Next(2) == 0 ? image.Length : Math.Min(image.Length, 12 << 10);

@@ -46,6 +46,36 @@ public sealed class ImageImporterTests : IDisposable
         ContentDigest(manifestStream).Should().Be(image.Source.ManifestDigest.ToString());
     }
 
+    [Theory]
+    [InlineData("", 2)]
+    [InlineData(""","erofs_formats":{"default":2,"extra":[1]}""", 2, 1)]
+    [InlineData(""","erofs_formats":{"default":1,"extra":[2]}""", 1, 2)]
+    [InlineData(""","erofs_formats":{"default":0,"extra":[0]}""", 0)]
+    public async Task Writes_images_in_every_format_that_the_repository_asks_for(string formats, params int[] versions)
+    {
+        Directory.CreateDirectory(Repo);
+        string meta = $$"""{"version":1,"algorithm":"fsverity-sha512-12"{{formats}}}""";
+        File.WriteAllText(Path.Join(Repo, "meta.json"), meta);
+        _layout.AddLayer(TestLayout.Skeleton).Finish();
+
+        ImportedImage image = await ImportAsync();
+
+        using Repository repository = Open();
+        using SplitStreamReader config = repository.Streams.Open($"oci-config-{image.Source.ConfigDigest}");
+        string[] suffixes = [.. versions.Select(v => v == 2 ? "" : $".v{v}")];
+        config.NamedReferences.Keys.Should().BeEquivalentTo(
+            [.. _layout.DiffIds, .. suffixes.Select(s => $"composefs.image{s}"), .. suffixes.Select(s => $"composefs.image.boot{s}")]);
+        NamesIn("images").Should().BeEquivalentTo(config.NamedReferences.Where(r => r.Key.StartsWith("composefs.")).Select(r => $"{r.Value}"));
+        foreach ((int version, string suffix) in versions.Zip(suffixes))
+        {
+            VersionOf(config.NamedReferences[$"composefs.image{suffix}"]).Should().Be(version);
+            VersionOf(config.NamedReferences[$"composefs.image.boot{suffix}"]).Should().Be(version);
+        }
+
+        (VersionOf(image.ImageId), VersionOf(image.BootImageId)).Should().Be((versions[0], versions[0]), "of the default");
+        File.ReadAllText(Path.Join(Repo, "meta.json")).Should().Be(meta);
+    }
+
     [Fact]
     public async Task Layers_can_be_put_together_again_byte_for_byte()
     {
@@ -159,6 +189,9 @@ public sealed class ImageImporterTests : IDisposable
         await FluentActions.Awaiting(() => ImportAsync(steps, interrupt.Token)).Should().ThrowAsync<OperationCanceledException>();
         ShouldHoldNothingByName();
     }
+
+    /// <summary>The version in the image's header.</summary>
+    private int VersionOf(ObjectId image) => File.ReadAllBytes(Path.Join(Repo, "objects", image.ObjectPath))[12];
 
     private static string ContentDigest(SplitStreamReader stream)
     {

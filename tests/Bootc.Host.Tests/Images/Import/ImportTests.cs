@@ -26,10 +26,18 @@ public sealed class ImportTests : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    [Fact]
-    public async Task The_mounted_image_is_what_podman_mounts()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)] // a repository of composefs-rs before it knew another format
+    public async Task The_mounted_image_is_what_podman_mounts(int format)
     {
         PodmanImage podman = await PodmanImage.Instance;
+        if (format == 2)
+        {
+            string repository = _folder.CreateSubdirectory("repo").FullName;
+            File.WriteAllText(Path.Join(repository, "meta.json"), """{"version":1,"algorithm":"fsverity-sha512-12"}""");
+        }
+
         ImportedImage image = await ImportAsync(podman.Gzip, "repo");
 
         string objects = Path.Join(_folder.FullName, "repo", "objects");
@@ -41,10 +49,16 @@ public sealed class ImportTests : IDisposable
 
         TreeListing expected = podman.Listing;
         expected.TransformForOci();
+        if (format == 2)
+        {
+            expected.CutTimesToSeconds();
+        }
+
         TreeListing found = TreeListing.Parse(output.ToArray());
         found.Lines.Except(expected.Lines).Should().BeEmpty();
         expected.Lines.Except(found.Lines).Should().BeEmpty();
         found.Count.Should().BeGreaterThan(5000);
+        File.ReadAllBytes(Path.Join(objects, image.ImageId.ObjectPath))[12].Should().Be((byte)format, "of the version in the header");
     }
 
     [Fact]

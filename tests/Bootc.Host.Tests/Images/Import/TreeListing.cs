@@ -85,6 +85,17 @@ internal sealed class TreeListing
         }
     }
 
+    /// <summary>EROFS images of format 2 have no nanoseconds.</summary>
+    public void CutTimesToSeconds()
+    {
+        foreach (Dictionary<char, string> facts in _files.Values)
+        {
+            string[] fields = facts['M'].Split(' ');
+            fields[3] = $"{fields[3].Split('.')[0]}.0000000000";
+            facts['M'] = string.Join(' ', fields);
+        }
+    }
+
     private Dictionary<char, string> this[string path] =>
         _files.TryGetValue(path, out Dictionary<char, string>? facts) ? facts : _files[path] = [];
 
