@@ -128,7 +128,12 @@ internal sealed record RootSetupConfig(bool TransientRoot = false, StateMount Et
         }
         catch (TomlException e)
         {
-            throw new FormatException(e.Message, e);
+            throw new FormatException(e.Message.Split('\n')[0], e); // all that follows from it are further lines
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            // Tomlyn 2.10 lets it pass where the text ends within an escape.
+            throw new FormatException("a string holds an escape that is no character", e);
         }
 
         return values;

@@ -30,6 +30,7 @@ public sealed class RootSetupConfigTests(InstalledDisk disk) : IClassFixture<Ins
 
     [Theory]
     [InlineData("[etc", "*")]
+    [InlineData("f\"\\u", "a string holds an escape that is no character")]
     [InlineData("[etc]\nmount = 'elsewhere'", "etc.mount is elsewhere; wanted none, bind, overlay or transient")]
     [InlineData("[etc]\nmount = true", "etc.mount is True; wanted *")]
     [InlineData("[root]\ntransient = 'yes'", "root.transient is yes; wanted true or false")]

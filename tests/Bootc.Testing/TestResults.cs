@@ -10,6 +10,9 @@ internal sealed record TestResults(int Passed, int Failed, int Skipped)
     /// <summary>A run that ended before it could say what it did.</summary>
     public static TestResults Crashed { get; } = new(0, 1, 0);
 
+    /// <summary>A check that is no test of a project.</summary>
+    public static TestResults OnePassed { get; } = new(1, 0, 0);
+
     /// <summary>Whether everything ran, and passed.</summary>
     public bool IsGood => Failed == 0 && Skipped == 0 && Passed > 0;
 

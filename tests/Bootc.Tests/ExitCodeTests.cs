@@ -39,6 +39,16 @@ public class ExitCodeTests
     }
 
     [Fact]
+    public void What_an_image_says_cannot_move_the_cursor_or_fill_the_screen()
+    {
+        using StringWriter error = new();
+
+        ErrorReport.Write(error, new InvalidDataException($"a\u001b[2Jb\u009bc\rd\ne{new string('f', 100_000)}g"));
+
+        error.ToString().Should().StartWith("error: a\\x1b[2Jb\\x9bc d ef").And.EndWith("fg\n").And.HaveLength("error: ".Length + 4000 + 3 + 6 + 1);
+    }
+
+    [Fact]
     public async Task An_interrupted_command_exits_with_130()
     {
         using CancellationTokenSource interrupted = new();

@@ -29,7 +29,7 @@ public sealed record BootEntry(
         string? title = null, version = null, linux = null, sortKey = null;
         ImmutableArray<string>.Builder initrd = ImmutableArray.CreateBuilder<string>();
         ImmutableArray<(string, string)>.Builder other = ImmutableArray.CreateBuilder<(string, string)>();
-        KernelCommandLine options = KernelCommandLine.Empty;
+        List<string> options = [];
         foreach (string line in text.Split('\n', StringSplitOptions.TrimEntries))
         {
             if (line.Length == 0 || line[0] == '#')
@@ -47,7 +47,7 @@ public sealed record BootEntry(
                 case "linux": linux = value; break;
                 case "sort-key": sortKey = value; break;
                 case "initrd": initrd.Add(value); break;
-                case "options": options = options.Append(KernelCommandLine.Parse(value)); break;
+                case "options": options.Add(value); break;
                 default: other.Add((key, value)); break;
             }
         }
@@ -57,7 +57,8 @@ public sealed record BootEntry(
             version ?? throw new FormatException("boot entry has no \"version\""),
             linux ?? throw new FormatException("boot entry has no \"linux\""),
             initrd.ToImmutable(),
-            options,
+            // Joined before they are taken apart, as boot loaders do: a quote may begin in one line and end in another.
+            KernelCommandLine.Parse(string.Join(' ', options).TrimEnd()),
             sortKey,
             other.ToImmutable());
     }

@@ -49,6 +49,11 @@ internal sealed class TomlTable
         {
             throw new FormatException($"{file}:{e.Line ?? 1}: {(e.Diagnostics.Count > 0 ? e.Diagnostics[0].Message : e.Message)}", e);
         }
+        catch (ArgumentOutOfRangeException e)
+        {
+            // Tomlyn 2.10 lets it pass where the text ends within an escape.
+            throw new FormatException($"{file}: a string holds an escape that is no character", e);
+        }
     }
 
     /// <summary>The text of a key; null where there is none.</summary>

@@ -28,6 +28,15 @@ public class BootEntryTests
         entry.Options.ToString().Should().Be("a b=1");
     }
 
+    [Fact]
+    public void A_quote_may_begin_in_one_options_line_and_end_in_another()
+    {
+        BootEntry entry = BootEntry.Parse("version 1\nlinux /k\noptions a=\"b\noptions c\" d\noptions\n");
+
+        entry.Options.Arguments.Should().Equal("a=\"b c\"", "d");
+        BootEntry.Parse(entry.ToString()).Options.Should().Be(entry.Options);
+    }
+
     [Theory]
     [InlineData("linux /k\n", "*\"version\"")]
     [InlineData("version 1\n", "*\"linux\"")]

@@ -169,7 +169,7 @@ internal sealed class PathPattern
 
     private static bool TryTranslateNamedClass(string pattern, ref int at, StringBuilder output)
     {
-        int end = pattern.IndexOf(":]", at, StringComparison.Ordinal);
+        int end = at + 2 <= pattern.Length ? pattern.IndexOf(":]", at + 2, StringComparison.Ordinal) : -1;
         if (end < 0 || pattern[at + 1] != ':')
         {
             return false;

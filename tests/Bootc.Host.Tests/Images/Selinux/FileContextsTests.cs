@@ -99,6 +99,18 @@ public sealed class FileContextsTests
         Label(contexts, "/lib/modules").Should().BeNull();
     }
 
+    [Theory]
+    [InlineData("[[:]", "[:", "]a")]
+    [InlineData("[[:x]", "[:x", "]a")]
+    [InlineData("[[:x:]]", null, "a")] // no class of that name
+    public void A_class_that_is_cut_off_is_characters(string bracket, string? matching, string others)
+    {
+        FileContexts contexts = Read($"/{bracket} u:r:t");
+
+        (matching ?? "").Should().OnlyContain(c => Label(contexts, $"/{c}", '-') == "u:r:t");
+        others.Should().OnlyContain(c => Label(contexts, $"/{c}", '-') == null);
+    }
+
     [Fact]
     public void An_alternative_at_the_top_may_begin_with_anything()
     {

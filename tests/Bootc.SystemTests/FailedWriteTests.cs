@@ -1,0 +1,175 @@
+using System.Text.RegularExpressions;
+using Bootc.Host.Tests.Images.Import;
+using Bootc.Testing;
+
+namespace Bootc.SystemTests;
+
+/// <summary>
+/// The published program imports an image, and one write of it fails: each in turn. The kernel refuses by itself, on a tmpfs that
+/// has no room, or strace makes a system call return the error.
+/// </summary>
+public sealed partial class FailedWriteTests : IDisposable
+{
+    private const string Roomy = "size=64m,nr_inodes=1000";
+    private const int PageSize = 4;
+
+    /// <summary>More than an import of this image makes of any system call.</summary>
+    private const int MaxCalls = 100;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-failed-write-");
+    private readonly TestLayout _layout;
+
+    public FailedWriteTests()
+    {
+        _layout = new(_folder.CreateSubdirectory("layout").FullName);
+        _layout.AddLayer(TestLayout.Skeleton).AddLayer([TestLayout.File("usr/two", new string('y', 10_000))]).Finish();
+    }
+
+    private string Disk => Path.Join(_folder.FullName, "disk");
+
+    private string Repo => Path.Join(Disk, "repo");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Theory]
+    [InlineData("size=64m,nr_inodes=", 1)]
+    [InlineData("nr_inodes=1000,size=", PageSize)]
+    public async Task An_import_onto_a_full_disk_fails_at_any_point_in_words_and_goes_on_when_there_is_room(string limit, int step)
+    {
+        int failures = 0;
+        for (int room = step; ; room += step)
+        {
+            await using Mounted disk = await Mounted.NewAsync(Disk, $"{limit}{room}{(step == PageSize ? "k" : "")}");
+            ProgramOutput result = await PullAsync();
+            if (result.ExitCode == 0)
+            {
+                break;
+            }
+
+            await CheckFailureAsync(result, "[Nn]o space left");
+            await disk.RemountAsync(Roomy);
+            await CheckRetryAsync();
+            failures++;
+        }
+
+        failures.Should().BeGreaterThan(10);
+    }
+
+    [Theory]
+    [MemberData(nameof(Calls))]
+    public async Task A_write_that_fails_is_an_error_and_names_nothing_that_is_not_whole(string call, string error) =>
+        await FailEachAsync(call, error, [1, 2, 3, 5, 8, 13]);
+
+    [Theory]
+    [Trait("Category", "All")]
+    [MemberData(nameof(Calls))]
+    public async Task Every_single_write_may_fail(string call, string error) => await FailEachAsync(call, error, Enumerable.Range(1, MaxCalls));
+
+    public static TheoryData<string, string> Calls()
+    {
+        TheoryData<string, string> calls = [];
+        foreach (string call in (string[])["write", "fsync", "syncfs", "linkat", "symlinkat", "mkdirat"])
+        {
+            calls.Add(call, "EIO");
+            calls.Add(call, "ENOSPC");
+        }
+
+        return calls;
+    }
+
+    /// <summary>
+    /// Fails the n-th call of each thread. Where the first thread fails, the others do not come to theirs; so it is done again in a
+    /// repository that is there already, and in one that has all but the names.
+    /// </summary>
+    private async Task FailEachAsync(string call, string error, IEnumerable<int> numbers)
+    {
+        string log = Path.Join(_folder.FullName, "log");
+        string[] Injecting(string what, string how) => ["-f", "-qq", "-y", "-o", log, "-e", $"trace={what}", "-e", $"inject={what}:{how}"];
+        string[][] beginnings = [[], Injecting("linkat", "error=EIO:when=2"), Injecting("syncfs", "error=EIO")];
+        int failures = 0;
+        foreach (string[] beginning in beginnings)
+        {
+            foreach (int number in numbers)
+            {
+                Directory.CreateDirectory(Disk);
+                if (beginning.Length > 0)
+                {
+                    (await PullAsync(beginning)).ExitCode.Should().Be(1);
+                }
+
+                ProgramOutput result = await PullAsync(Injecting(call, $"error={error}:when={number}"));
+                string[] injected = [.. (await File.ReadAllLinesAsync(log)).Where(line => line.Contains("(INJECTED)", StringComparison.Ordinal))];
+                // What goes to the terminal is no write of the import.
+                if (injected.Length > 0 && !injected.Any(line => ToPipe().IsMatch(line)))
+                {
+                    await CheckFailureAsync(result, error == "EIO" ? "Input/output error" : "No space left on device");
+                    await CheckRetryAsync();
+                    failures++;
+                }
+
+                Directory.Delete(Disk, recursive: true);
+                if (injected.Length == 0)
+                {
+                    break;
+                }
+            }
+        }
+
+        failures.Should().BePositive("there is such a call in every import");
+    }
+
+    private async Task CheckFailureAsync(ProgramOutput result, string reason)
+    {
+        result.ExitCode.Should().Be(1, "{0}", result);
+        string line = result.Error.Split('\n').Where(l => l.StartsWith("error: ", StringComparison.Ordinal)).Should().ContainSingle(result.ToString()).Subject;
+        line.Should().MatchRegex(reason).And.Contain(Repo).And.NotContain("internal error");
+
+        bool isRepository = File.Exists(Path.Join(Repo, "meta.json")) && Directory.Exists(Path.Join(Repo, "objects"));
+        if (isRepository)
+        {
+            (await FsckAsync()).Should().Be("ok");
+        }
+        else
+        {
+            Directory.Exists(Path.Join(Repo, "streams")).Should().BeFalse();
+            Directory.Exists(Path.Join(Repo, "images")).Should().BeFalse();
+        }
+    }
+
+    private async Task CheckRetryAsync()
+    {
+        ProgramOutput result = await PullAsync();
+        result.ExitCode.Should().Be(0, "{0}", result);
+        (await FsckAsync()).Should().Be("ok");
+    }
+
+    private async Task<ProgramOutput> PullAsync(params string[] strace)
+    {
+        string[] pull = [(await Product.Instance).Bootc, "internals", "oci", "pull", "--insecure", "--repo", Repo, $"oci:{_layout.Folder}"];
+        return strace.Length == 0 ? await LabProgram.TryRunAsync(pull[0], pull[1..]) : await LabProgram.TryRunAsync("strace", [.. strace, .. pull]);
+    }
+
+    private async Task<string> FsckAsync()
+    {
+        ProgramOutput result = await LabProgram.TryRunAsync((await Product.Instance).Bootc, ["internals", "composefs", "fsck", "--repo", Repo]);
+        return $"{result.Output}{result.Error}".Trim();
+    }
+
+    [GeneratedRegex(@"^\d+ +write\(\d+<(pipe|/dev/)")]
+    private static partial Regex ToPipe();
+
+    /// <summary>A tmpfs at a directory, for as long as it is wanted.</summary>
+    private sealed class Mounted(string path) : IAsyncDisposable
+    {
+        public static async Task<Mounted> NewAsync(string path, string options)
+        {
+            Directory.CreateDirectory(path);
+            await LabProgram.RunAsync("mount", ["-t", "tmpfs", "-o", options, "bootc-test", path]);
+            return new(path);
+        }
+
+        public async Task RemountAsync(string options) => await LabProgram.RunAsync("mount", ["-o", $"remount,{options}", path]);
+
+        public async ValueTask DisposeAsync() => await LabProgram.RunAsync("umount", [path]);
+    }
+}
