@@ -6,7 +6,7 @@ public static class Lab
     /// <summary>Debian sid with the C composefs tools (<c>mkcomposefs</c>), erofs-utils and fsverity: the judges of our formats.</summary>
     public static Task<DebianTree> SidTree => Sid.Value;
 
-    /// <summary>Debian trixie with QEMU 10 and OVMF; the QEMU of bookworm is slower, and its guests crash now and then.</summary>
+    /// <summary>Debian trixie with QEMU 10, OVMF and a registry; the QEMU of bookworm is slower, and its guests crash now and then.</summary>
     public static Task<DebianTree> ToolsTree => Tools.Value;
 
     /// <summary>Debian trixie with the packages of <c>images/debian</c>, what its image is built from.</summary>
@@ -30,7 +30,7 @@ public static class Lab
         "--aptopt=Acquire::Check-Valid-Until \"false\"").EnsureAsync());
 
     private static readonly Lazy<Task<DebianTree>> Tools = new(() => new DebianRecipe(
-        "tools", "trixie", ["qemu-system-x86", "qemu-utils", "ovmf"]).EnsureAsync());
+        "tools", "trixie", ["apache2-utils", "docker-registry", "ovmf", "qemu-system-x86", "qemu-utils"]).EnsureAsync());
 
     private static readonly Lazy<Task<DebianTree>> Base = new(() => new DebianRecipe(
         "debian-base", "trixie", [.. File.ReadAllLines(Checkout.PathOf("images", "debian", "packages.txt"))]).EnsureAsync());

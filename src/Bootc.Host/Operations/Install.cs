@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Reflection;
 using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Host.Boot;
@@ -25,12 +24,12 @@ public sealed class Install(Programs programs, Steps steps)
     /// <exception cref="BootcException">Refused or failed; the message says why and what to do.</exception>
     public async Task<InstallResult> RunAsync(InstallOptions options, InstallEnvironment environment, CancellationToken cancellationToken)
     {
-        using IImageSource source = InstallSource.Open(options, environment, out ImageReference reference);
+        using IImageSource source = InstallSource.Open(options, environment, programs, out ImageReference reference);
         ImageReference target = UpdateSource.Decide(options.TargetImage, options.TargetTransport, reference);
         ResolvedImage image = await steps.RunAsync("Reading the image's manifest", () => source.ResolveAsync(cancellationToken).AsTask());
         if (options.CheckTarget)
         {
-            await steps.RunAsync($"Looking for updates at {target}", () => UpdateSource.CheckAsync(target, cancellationToken));
+            await steps.RunAsync($"Looking for updates at {target}", () => UpdateSource.CheckAsync(target, programs, cancellationToken));
         }
 
         InstallPlan plan = await DecideAsync(options, image, target, cancellationToken);
@@ -148,7 +147,7 @@ public sealed class Install(Programs programs, Steps steps)
                 _ => "host-disabled",
             },
             plan.RequireVerity ? "required" : "optional",
-            typeof(Install).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "");
+            Product.Version);
     }
 
     private async Task WriteBootAsync(InstallPlan plan, TargetDisk disk, PartitionNode node, ImportedImage imported, KernelFiles kernel, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using Bootc.Host.Boot;
 using Bootc.Host.Disks;
+using Bootc.Host.Images;
 using Bootc.Linux;
 using Bootc.Oci;
 using Bootc.Oci.Sources;
@@ -14,8 +15,9 @@ public static class InstallSource
     /// </summary>
     /// <param name="options">What the user asked for.</param>
     /// <param name="environment">Where the install runs.</param>
+    /// <param name="programs">Runs credential helpers of registries.</param>
     /// <param name="reference">By what name the image is known, for updates.</param>
-    public static IImageSource Open(InstallOptions options, InstallEnvironment environment, out ImageReference reference)
+    public static IImageSource Open(InstallOptions options, InstallEnvironment environment, Programs programs, out ImageReference reference)
     {
         if (options.SourceImage is null)
         {
@@ -28,7 +30,7 @@ public static class InstallSource
         reference = ImageReference.TryParse(options.SourceImage, out ImageReference? named)
             ? named
             : throw new BootcException($"--source-imgref \"{options.SourceImage}\" is not an image reference");
-        return ImageSources.Open(reference);
+        return ImageSources.Open(reference, () => RegistryFiles.Read(programs));
     }
 
     /// <summary>

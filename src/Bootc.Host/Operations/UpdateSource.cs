@@ -1,3 +1,4 @@
+using Bootc.Host.Images;
 using Bootc.Oci;
 using Bootc.Oci.Sources;
 
@@ -32,9 +33,9 @@ public static class UpdateSource
     }
 
     /// <summary>Looks whether the image is there, as an update would: its manifest is read, nothing is kept.</summary>
-    public static async Task CheckAsync(ImageReference target, CancellationToken cancellationToken)
+    public static async Task CheckAsync(ImageReference target, Programs programs, CancellationToken cancellationToken)
     {
-        using IImageSource source = ImageSources.Open(target);
+        using IImageSource source = ImageSources.Open(target, () => RegistryFiles.Read(programs));
         await source.ResolveAsync(cancellationToken);
     }
 

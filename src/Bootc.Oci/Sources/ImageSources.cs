@@ -1,20 +1,27 @@
+using Bootc.Oci.Registry;
+
 namespace Bootc.Oci.Sources;
 
 /// <summary>From a reference to the source that reads it.</summary>
 public static class ImageSources
 {
     /// <summary>Opens the source of a reference; of a transport that cannot be read, a <see cref="FormatException"/>.</summary>
-    public static IImageSource Open(ImageReference reference, Platform? platform = null)
+    /// <param name="reference">Where the image is.</param>
+    /// <param name="registries">What is known of registries; asked only if one is needed.</param>
+    /// <param name="platform">The platform to choose; the machine's own unless given.</param>
+    public static IImageSource Open(ImageReference reference, Func<RegistryAccess> registries, Platform? platform = null)
     {
         switch (reference.Transport)
         {
+            case ImageTransport.Registry when ImageName.TryParse(reference.Name, out ImageName? name):
+                return RegistryImage.Open(name, registries(), platform);
             case ImageTransport.Oci:
                 (string path, string? image) = reference.SplitPath();
                 return OciLayout.Open(path, image, platform);
             case ImageTransport.ContainersStorage:
                 return ContainersStorage.Open(ContainersStorage.RootsOf(Environment.GetEnvironmentVariable), reference.Name, platform);
             default:
-                throw new FormatException($"images of transport {reference.TransportName} cannot be read; oci and containers-storage can");
+                throw new FormatException($"images of transport {reference.TransportName} cannot be read; registries, oci and containers-storage can");
         }
     }
 }

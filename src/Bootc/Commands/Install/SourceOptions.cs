@@ -25,7 +25,7 @@ internal sealed class SourceOptions
 
     public Option<bool> RunFetchCheck { get; } = new("--run-fetch-check")
     {
-        Description = "Read the target's manifest before anything is written, to prove that it can be had; not for registries yet",
+        Description = "Read the target's manifest before anything is written, to prove that it can be had",
     };
 
     /// <summary>Accepted for scripts written for upstream's bootc; there is nothing to skip.</summary>

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using Bootc.Composefs.Store;
+using Bootc.Host;
 using Bootc.Host.Images;
 using Bootc.Oci;
 using Bootc.Rendering;
+using Microsoft.Extensions.Logging;
 
 namespace Bootc.Commands.Internals;
 
@@ -15,7 +17,7 @@ internal static class OciPullCommand
         Option<bool> insecure = new("--insecure") { Description = "Do without fs-verity where kernel or file system have none" };
         Argument<ImageReference> reference = new("REFERENCE")
         {
-            Description = "The image, such as oci:DIR[:TAG] or containers-storage:NAME",
+            Description = "The image, such as docker://NAME, oci:DIR[:TAG] or containers-storage:NAME",
             CustomParser = result => ImageReference.TryParse(result.Tokens[0].Value, out ImageReference? parsed)
                 ? parsed
                 : Refuse(result, $"\"{result.Tokens[0].Value}\" is not an image reference"),
@@ -24,11 +26,13 @@ internal static class OciPullCommand
 
         command.SetAction(async (parse, cancellationToken) =>
         {
+            using LoggerFactory loggers = Composition.CreateLoggers();
             using ProgressLine progress = ProgressLine.On(parse.InvocationConfiguration.Error);
             ImportedImage image = await ImagePull.RunAsync(
                 parse.GetRequiredValue(repository),
                 parse.GetValue(insecure) ? VerityMode.Optional : VerityMode.Required,
                 parse.GetRequiredValue(reference),
+                new Programs(loggers.CreateLogger<Programs>()),
                 progress.Steps,
                 cancellationToken);
             parse.InvocationConfiguration.Output.WriteLine(ImportedImageJson.Render(image));

@@ -1,6 +1,7 @@
 using Bootc.Composefs;
 using Bootc.Composefs.Tree;
 using Bootc.Host.Images;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Bootc.Host.Tests.Images.Import;
 
@@ -18,6 +19,7 @@ public sealed class TreeDigestTests : IDisposable
             Path.Join(_folder.FullName, "repo"),
             Composefs.Store.VerityMode.Optional,
             Oci.ImageReference.Parse($"oci:{podman.Gzip}"),
+            new Programs(NullLogger<Programs>.Instance),
             Steps.Silent,
             CancellationToken.None);
         string dumpfile = Path.Join(_folder.FullName, "dump");

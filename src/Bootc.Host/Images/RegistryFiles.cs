@@ -1,0 +1,129 @@
+using System.Text;
+using System.Text.Json;
+using Bootc.Linux;
+using Bootc.Oci.Registry;
+
+namespace Bootc.Host.Images;
+
+/// <summary>
+/// Where this machine keeps what it knows of registries: registries.conf(5) and its drop-ins, containers-certs.d(5), and logins in
+/// bootc's places, then in podman's.
+/// </summary>
+public static class RegistryFiles
+{
+    private const int SizeLimit = 1 << 20;
+
+    // The first that is there is the one that counts.
+    private static readonly string[] AuthFiles =
+    [
+        "run/ostree/auth.json", "etc/ostree/auth.json", "usr/lib/ostree/auth.json", "run/containers/0/auth.json", "etc/containers/auth.json",
+    ];
+
+    private static readonly string[] CertificateFolders = ["etc/containers/certs.d", "etc/docker/certs.d"];
+
+    /// <summary>Reads the configuration and logins of a system.</summary>
+    /// <param name="programs">Runs credential helpers.</param>
+    /// <param name="root">The root directory of that system.</param>
+    public static RegistryAccess Read(Programs programs, string root = "/") => new()
+    {
+        UserAgent = $"bootc/{Product.Version}",
+        Config = RegistriesConfig.Parse(ConfigFiles(root)),
+        Logins = ReadLogins(root),
+        Certificates = host => ReadCertificates(root, host),
+        AskHelper = (helper, registry, cancellationToken) => AskAsync(programs, helper, registry, cancellationToken),
+    };
+
+    private static IEnumerable<(string Name, string Text)> ConfigFiles(string root)
+    {
+        string main = Path.Join(root, "etc/containers/registries.conf");
+        if ((TryRead(main) ?? TryRead(Path.Join(root, "usr/share/containers/registries.conf"))) is { } text)
+        {
+            yield return (main, text);
+        }
+
+        string dropIns = Path.Join(root, "etc/containers/registries.conf.d");
+        foreach (string name in Names(dropIns, ".conf"))
+        {
+            yield return (Path.Join(dropIns, name), TryRead(Path.Join(dropIns, name)) ?? "");
+        }
+    }
+
+    private static AuthFile ReadLogins(string root)
+    {
+        foreach (string path in AuthFiles.Select(file => Path.Join(root, file)))
+        {
+            if (TryRead(path) is { } text)
+            {
+                return AuthFile.Parse(Encoding.UTF8.GetBytes(text), path);
+            }
+        }
+
+        return AuthFile.Empty;
+    }
+
+    private static HostCertificates ReadCertificates(string root, string host)
+    {
+        foreach (string folder in CertificateFolders.Select(folder => Path.Join(root, folder, host)))
+        {
+            Dictionary<string, string> files = Names(folder, ".crt", ".cert", ".key").ToDictionary(name => name, name => TryRead(Path.Join(folder, name)) ?? "");
+            if (files.Count > 0)
+            {
+                return HostCertificates.Parse(files, folder);
+            }
+        }
+
+        return HostCertificates.None;
+    }
+
+    // https://github.com/docker/docker-credential-helpers: the registry on standard input, JSON on standard output.
+    private static async Task<RegistryCredentials?> AskAsync(Programs programs, string helper, string registry, CancellationToken cancellationToken)
+    {
+        if (helper.Contains('/', StringComparison.Ordinal))
+        {
+            throw new BootcException($"\"{helper}\" cannot be the name of a credential helper");
+        }
+
+        string answer;
+        try
+        {
+            using MemoryStream question = new(Encoding.UTF8.GetBytes(registry));
+            answer = await programs.RunAsync($"docker-credential-{helper}", ["get"], question, cancellationToken: cancellationToken);
+        }
+        catch (BootcException e) when (e.Message.Contains("credentials not found", StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        try
+        {
+            using JsonDocument json = JsonDocument.Parse(answer);
+            string user = json.RootElement.GetProperty("Username").GetString() ?? "";
+            string secret = json.RootElement.GetProperty("Secret").GetString() ?? "";
+            return user == "<token>" ? new("", "", secret) : new(user, secret);
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            throw new BootcException($"docker-credential-{helper} answered with something that is not a login"); // without the answer, which may hold one
+        }
+    }
+
+    private static string[] Names(string folder, params string[] endings)
+    {
+        using Dir? dir = Dir.TryOpen(folder);
+        return [.. (dir?.Entries() ?? []).Select(entry => entry.Text).Where(name => endings.Any(ending => name.EndsWith(ending, StringComparison.Ordinal))).Order(StringComparer.Ordinal)];
+    }
+
+    // Through symbolic links, too: administrators link one of these files to another.
+    private static string? TryRead(string path)
+    {
+        using Fd? file = Fd.TryOpenRead(path);
+        if (file is null)
+        {
+            return null;
+        }
+
+        byte[] content = new byte[SizeLimit];
+        int length = file.Read(content);
+        return length < SizeLimit ? Encoding.UTF8.GetString(content, 0, length) : throw new InvalidDataException($"{path} has more than the {SizeLimit} bytes it may have");
+    }
+}

@@ -1,0 +1,92 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Bootc.Oci.Registry;
+
+/// <summary>
+/// The certificates of one registry, from a folder of certs.d: authorities to trust beside the system's, and a certificate to show
+/// (https://github.com/containers/image/blob/main/docs/containers-certs.d.5.md).
+/// </summary>
+public sealed class HostCertificates
+{
+    private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
+
+    private readonly X509Certificate2Collection _authorities;
+    private readonly X509Certificate2Collection _shown;
+
+    private HostCertificates(X509Certificate2Collection authorities, X509Certificate2Collection shown)
+    {
+        _authorities = authorities;
+        _shown = shown;
+    }
+
+    /// <summary>The system's authorities only.</summary>
+    public static HostCertificates None { get; } = new([], []);
+
+    /// <summary>Reads what a folder holds: <c>*.crt</c> are authorities, <c>NAME.cert</c> with <c>NAME.key</c> is shown to the registry.</summary>
+    /// <param name="files">Names and PEM texts.</param>
+    /// <param name="folder">For messages.</param>
+    /// <exception cref="InvalidDataException">A file is malformed, or one of a pair is missing.</exception>
+    public static HostCertificates Parse(IReadOnlyDictionary<string, string> files, string folder)
+    {
+        X509Certificate2Collection authorities = [];
+        X509Certificate2Collection shown = [];
+        foreach ((string name, string pem) in files)
+        {
+            try
+            {
+                switch (Path.GetExtension(name))
+                {
+                    case ".crt":
+                        authorities.ImportFromPem(pem);
+                        break;
+                    case ".cert":
+                        string key = Path.ChangeExtension(name, ".key");
+                        shown.Add(files.TryGetValue(key, out string? keyPem)
+                            ? X509Certificate2.CreateFromPem(pem, keyPem)
+                            : throw new InvalidDataException($"{folder}/{name} has no {key} beside it"));
+                        break;
+                    case ".key" when !files.ContainsKey(Path.ChangeExtension(name, ".cert")):
+                        throw new InvalidDataException($"{folder}/{name} has no {Path.ChangeExtension(name, ".cert")} beside it");
+                }
+            }
+            catch (CryptographicException e)
+            {
+                throw new InvalidDataException($"{folder}/{name} is malformed", e);
+            }
+        }
+
+        return new(authorities, shown);
+    }
+
+    /// <summary>How to speak TLS with the host.</summary>
+    /// <param name="insecure">Whether any certificate will do.</param>
+    internal SslClientAuthenticationOptions TlsOptions(bool insecure) => new()
+    {
+        ClientCertificates = _shown.Count > 0 ? _shown : null,
+        CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+        RemoteCertificateValidationCallback = (_, certificate, chain, errors) => insecure || errors == SslPolicyErrors.None || Trusts(certificate, chain, errors),
+    };
+
+    private bool Trusts(X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+    {
+        if (certificate is null || _authorities.Count == 0 || errors != SslPolicyErrors.RemoteCertificateChainErrors)
+        {
+            return false;
+        }
+
+        using X509Chain own = new();
+        own.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        own.ChainPolicy.CustomTrustStore.AddRange(_authorities);
+        own.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        own.ChainPolicy.ApplicationPolicy.Add(new Oid(ServerAuthentication));
+        foreach (X509ChainElement sent in chain?.ChainElements ?? Enumerable.Empty<X509ChainElement>())
+        {
+            own.ChainPolicy.ExtraStore.Add(sent.Certificate);
+        }
+
+        using X509Certificate2 leaf = X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
+        return own.Build(leaf);
+    }
+}

@@ -1,0 +1,156 @@
+using System.Net;
+
+namespace Bootc.Oci.Registry;
+
+/// <summary>
+/// A blob as it arrives. Where the transfer breaks off or stalls it is taken up at the same byte; what arrives is not verified here.
+/// A registry that never gets further is an <see cref="IOException"/>.
+/// </summary>
+internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, CancellationToken lifetime) : ReadOnlyStream
+{
+    private const int BufferSize = 128 << 10;
+
+    private readonly byte[] _buffer = new byte[BufferSize];
+    private int _start;
+    private int _end;
+
+    private HttpResponseMessage? _response;
+    private Stream? _content;
+    private long _received;
+
+    private int _attempt = 1;
+    private long _receivedAtFirstAttempt;
+    private long _windowStart;
+    private long _windowBytes;
+
+    /// <summary>Asks for the blob, so that one that is not there is known before any of it is read.</summary>
+    public static async Task<RegistryBlob> OpenAsync(RegistryClient client, Descriptor blob, CancellationToken cancellationToken)
+    {
+        RegistryBlob stream = new(client, blob, cancellationToken);
+        await stream.ConnectAsync();
+        return stream;
+    }
+
+    public override int Read(Span<byte> buffer)
+    {
+        if (_start == _end)
+        {
+            // A layer is read by a worker of its own, which has nothing else to do.
+            FillAsync().GetAwaiter().GetResult();
+        }
+
+        int length = Math.Min(buffer.Length, _end - _start);
+        _buffer.AsSpan(_start, length).CopyTo(buffer);
+        _start += length;
+        return length;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            Disconnect();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private async Task FillAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                await ConnectAsync();
+                int read = await ReceiveAsync();
+                if (read == 0 && _received < blob.Size)
+                {
+                    throw new IOException($"blob {blob.Digest} ended after {_received} of {blob.Size} bytes");
+                }
+
+                (_start, _end) = (0, read);
+                _received += read;
+                return;
+            }
+            catch (Exception e) when (e is IOException and not RegistryException or HttpRequestException)
+            {
+                Disconnect();
+                if (_received - _receivedAtFirstAttempt >= client.Patience.ProgressBytes)
+                {
+                    (_attempt, _receivedAtFirstAttempt) = (1, _received);
+                }
+
+                if (_attempt >= client.Patience.Attempts)
+                {
+                    throw new RegistryException(
+                        $"{client.Endpoint.Host}: blob {blob.Digest} stopped at {_received} of {blob.Size} bytes, {_attempt} times: {RegistryClient.Innermost(e)}", e);
+                }
+
+                await client.PauseAsync(_attempt++, null, lifetime);
+            }
+        }
+    }
+
+    private async Task<int> ReceiveAsync()
+    {
+        using CancellationTokenSource stall = CancellationTokenSource.CreateLinkedTokenSource(lifetime);
+        stall.CancelAfter(client.Patience.Stall);
+        int read;
+        try
+        {
+            read = await _content!.ReadAsync(_buffer, stall.Token);
+        }
+        catch (OperationCanceledException) when (!lifetime.IsCancellationRequested)
+        {
+            throw new IOException($"nothing arrived within {client.Patience.Stall.TotalSeconds:0} seconds");
+        }
+
+        _windowBytes += read;
+        if (Environment.TickCount64 - _windowStart >= client.Patience.Stall.TotalMilliseconds)
+        {
+            if (_windowBytes < client.Patience.StallBytes && _received + read < blob.Size)
+            {
+                throw new IOException($"only {_windowBytes} bytes arrived within {client.Patience.Stall.TotalSeconds:0} seconds");
+            }
+
+            (_windowStart, _windowBytes) = (Environment.TickCount64, 0);
+        }
+
+        return read;
+    }
+
+    private async Task ConnectAsync()
+    {
+        if (_content is not null)
+        {
+            return;
+        }
+
+        _response = await client.GetBlobAsync(blob.Digest, _received, lifetime);
+        long begins = _response.StatusCode == HttpStatusCode.PartialContent ? _response.Content.Headers.ContentRange?.From ?? -1 : 0;
+        if (begins != 0 && begins != _received)
+        {
+            throw new InvalidDataException($"{client.Endpoint.Host} was asked for blob {blob.Digest} from byte {_received} and gave another part of it");
+        }
+
+        if (_response.Content.Headers.ContentLength is { } length && begins + length != blob.Size)
+        {
+            throw new InvalidDataException($"blob {blob.Digest} has {begins + length} bytes at {client.Endpoint.Host}; its descriptor states {blob.Size}");
+        }
+
+        _content = await _response.Content.ReadAsStreamAsync(lifetime);
+        (_windowStart, _windowBytes) = (Environment.TickCount64, 0);
+        for (long skip = _received - begins; skip > 0;)
+        {
+            int read = await _content.ReadAsync(_buffer.AsMemory(0, (int)Math.Min(skip, BufferSize)), lifetime);
+            skip -= read > 0 ? read : throw new IOException($"blob {blob.Digest} ended before byte {_received}, where it ended before");
+        }
+    }
+
+    private void Disconnect()
+    {
+        _content?.Dispose();
+        _response?.Dispose();
+        (_content, _response) = (null, null);
+    }
+}

@@ -1,0 +1,113 @@
+using Bootc.Oci.Layers;
+
+namespace Bootc.Oci.Registry;
+
+/// <summary>An image in a registry, or in the first of its mirrors that has it.</summary>
+public sealed class RegistryImage : IImageSource
+{
+    private const int MaxNesting = 4;
+
+    private static readonly string[] Manifests = [MediaTypes.Manifest, MediaTypes.Index, MediaTypes.DockerManifest, MediaTypes.DockerManifestList];
+
+    private readonly ImageName _name;
+    private readonly Platform _platform;
+    private readonly RegistryClient[] _clients;
+
+    private RegistryImage(ImageName name, Platform platform, RegistryClient[] clients)
+    {
+        _name = name;
+        _platform = platform;
+        _clients = clients;
+    }
+
+    /// <summary>Decides whom to ask; nobody is asked yet.</summary>
+    /// <exception cref="RegistryException">The name is ambiguous or its registry blocked.</exception>
+    public static RegistryImage Open(ImageName name, RegistryAccess access, Platform? platform = null)
+    {
+        ImageName full = access.Config.Qualify(name);
+        return new(full, platform ?? Platform.Native, [.. access.Config.Route(full).Select(endpoint => new RegistryClient(endpoint, access))]);
+    }
+
+    public async ValueTask<ResolvedImage> ResolveAsync(CancellationToken cancellationToken) =>
+        await FirstOfAsync(client => ResolveAsync(client, cancellationToken));
+
+    public async ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken) =>
+        new BlobLayer(await FirstOfAsync(client => RegistryBlob.OpenAsync(client, layer.Blob, cancellationToken)), layer);
+
+    public void Dispose() => Array.ForEach(_clients, client => client.Dispose());
+
+    // Mirrors may lack what they are asked for, or be down; only what the registry itself says is final.
+    private async Task<T> FirstOfAsync<T>(Func<RegistryClient, Task<T>> ask)
+    {
+        List<Exception> failures = [];
+        foreach (RegistryClient client in _clients)
+        {
+            try
+            {
+                return await ask(client);
+            }
+            catch (Exception e) when (e is RegistryException or InvalidDataException)
+            {
+                failures.Add(e);
+            }
+        }
+
+        throw failures is [var only]
+            ? only
+            : new RegistryException($"{_name}: {string.Join("; ", failures.Select(failure => failure.Message))}", failures[^1]);
+    }
+
+    private async Task<ResolvedImage> ResolveAsync(RegistryClient client, CancellationToken cancellationToken)
+    {
+        Digest? wanted = _name.Digest;
+        for (int nesting = 0; nesting < MaxNesting; nesting++)
+        {
+            (byte[] document, Digest digest) = await GetManifestAsync(client, wanted?.ToString() ?? _name.Tag ?? "latest", wanted, cancellationToken);
+            if (!DocumentKind.IsIndex(document))
+            {
+                Manifest manifest = Manifest.Parse(document);
+                byte[] config = await GetConfigAsync(client, manifest.Config, cancellationToken);
+                return ResolvedImage.Create(digest, manifest, document, config, _platform);
+            }
+
+            wanted = ImageIndex.Parse(document).Select(_platform).Digest;
+        }
+
+        throw new InvalidDataException($"image indexes of {_name} are nested more than {MaxNesting} deep");
+    }
+
+    private static async Task<(byte[] Document, Digest Digest)> GetManifestAsync(
+        RegistryClient client, string reference, Digest? wanted, CancellationToken cancellationToken)
+    {
+        string what = $"the manifest of {client.Endpoint}";
+        (string? type, byte[] document) = await client.GetDocumentAsync($"manifests/{reference}", Manifests, what, cancellationToken);
+        if (type is not null && type != "application/json" && !MediaTypes.IsManifest(type) && !MediaTypes.IsIndex(type))
+        {
+            throw new InvalidDataException($"{what} is of type \"{type}\", which is none of an image");
+        }
+
+        if (type is not null && type != "application/json" && MediaTypes.IsIndex(type) != DocumentKind.IsIndex(document))
+        {
+            throw new InvalidDataException($"{what} is not what the registry says it is: \"{type}\"");
+        }
+
+        Digest digest = wanted?.OfSameKind(document) ?? Digest.Sha256(document);
+        return wanted is null || digest == wanted
+            ? (document, digest)
+            : throw new InvalidDataException($"{what} has digest {digest}; {wanted} was asked for");
+    }
+
+    private static async Task<byte[]> GetConfigAsync(RegistryClient client, Descriptor config, CancellationToken cancellationToken)
+    {
+        if (config.Size > Limits.Document)
+        {
+            throw new InvalidDataException($"the config of {client.Endpoint} has {config.Size} bytes, more than the {Limits.Document} allowed");
+        }
+
+        using VerifyingStream blob = new(await RegistryBlob.OpenAsync(client, config, cancellationToken), config);
+        byte[] document = new byte[config.Size];
+        int length = blob.ReadAtLeast(document, document.Length, throwOnEndOfStream: false);
+        blob.CopyTo(Stream.Null); // to the end, where it is verified
+        return document[..length];
+    }
+}

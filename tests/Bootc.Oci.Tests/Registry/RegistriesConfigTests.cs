@@ -1,0 +1,109 @@
+using Bootc.Oci.Registry;
+
+namespace Bootc.Oci.Tests.Registry;
+
+public class RegistriesConfigTests
+{
+    private const string Digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+    // Cases of containers-registries.conf(5).
+    private const string Config = """
+        unqualified-search-registries = ["registry.example"]
+        [[registry]]
+        prefix = "example.com/foo"
+        location = "internal.example/bar"
+        insecure = true
+        [[registry]]
+        prefix = "example.com/foo/deeper"
+        location = "deep.example/x"
+        [[registry]]
+        prefix = "*.wild.example"
+        location = "catch.example/all"
+        [[registry]]
+        prefix = "*.free.example"
+        insecure = true
+        [[registry]]
+        location = "blocked.example"
+        blocked = true
+        [[registry]]
+        location = "mirrored.example"
+        [[registry.mirror]]
+        location = "m1.example/a"
+        [[registry.mirror]]
+        location = "m2.example"
+        pull-from-mirror = "digest-only"
+        [[registry.mirror]]
+        location = "m3.example"
+        pull-from-mirror = "tag-only"
+        insecure = true
+        [[registry]]
+        location = "bydigest.example"
+        mirror-by-digest-only = true
+        [[registry.mirror]]
+        location = "m4.example"
+        [aliases]
+        "short" = "aliased.example/long/name"
+        """;
+
+    [Theory]
+    [InlineData("plain.example/a/b:1", "plain.example/a/b")]
+    [InlineData("example.com/foo/image:latest", "internal.example/bar/image!")]
+    [InlineData("example.com/foo:latest", "internal.example/bar!")]
+    [InlineData("example.com/foobar:latest", "example.com/foobar")]
+    [InlineData("example.com/foo/deeper/image", "deep.example/x/image")]
+    [InlineData("a.wild.example/ns/image", "catch.example/all/ns/image")]
+    [InlineData("wild.example/ns/image", "wild.example/ns/image")]
+    [InlineData("b.free.example/ns/image", "b.free.example/ns/image!")]
+    [InlineData("mirrored.example/x:1", "m1.example/a/x m3.example/x! mirrored.example/x")]
+    [InlineData($"mirrored.example/x@{Digest}", "m1.example/a/x m2.example/x mirrored.example/x")]
+    [InlineData("bydigest.example/x:1", "bydigest.example/x")]
+    [InlineData($"bydigest.example/x@{Digest}", "m4.example/x bydigest.example/x")]
+    public void Sends_each_image_where_the_longest_prefix_says(string image, string route) =>
+        string.Join(' ', Read(Config).Route(Name(image)).Select(endpoint => $"{endpoint}{(endpoint.Insecure ? "!" : "")}")).Should().Be(route);
+
+    [Fact]
+    public void Refuses_what_is_blocked() =>
+        Read(Config).Invoking(config => config.Route(Name("blocked.example/a"))).Should().Throw<RegistryException>()
+            .WithMessage("images from blocked.example are blocked by registries.conf");
+
+    [Theory]
+    [InlineData("short:2", "aliased.example/long/name:2")]
+    [InlineData("other/image", "registry.example/other/image")]
+    [InlineData("full.example/image", "full.example/image")]
+    public void Completes_short_names_where_there_is_one_way_to(string image, string full) =>
+        Read(Config).Qualify(Name(image)).ToString().Should().Be(full);
+
+    [Theory]
+    [InlineData("", "*and no registry is configured to search*")]
+    [InlineData("unqualified-search-registries = ['a.example', 'b.example']", "*and several registries are configured to search*")]
+    public void Refuses_short_names_that_could_mean_several_images_or_none(string config, string message) =>
+        Read(config).Invoking(c => c.Qualify(Name("image"))).Should().Throw<RegistryException>().WithMessage(message);
+
+    [Fact]
+    public void Lets_later_files_override_earlier_ones()
+    {
+        RegistriesConfig config = RegistriesConfig.Parse([
+            ("main", "unqualified-search-registries = ['a.example']\n[[registry]]\nlocation = 'x.example'\nblocked = true\n[[registry]]\nlocation = 'y.example'\nblocked = true"),
+            ("drop-in", "unqualified-search-registries = ['b.example']\n[[registry]]\nlocation = 'x.example'"),
+        ]);
+
+        config.Qualify(Name("image")).Domain.Should().Be("b.example");
+        config.Route(Name("x.example/image")).Should().ContainSingle();
+        config.Invoking(c => c.Route(Name("y.example/image"))).Should().Throw<RegistryException>();
+    }
+
+    [Theory]
+    [InlineData("[[registry]]\ninsecure = true", "registries.conf: a [[registry]] has neither prefix nor location")]
+    [InlineData("[[registry]]\nlocation = 3", "registries.conf: *")]
+    [InlineData("[[", "registries.conf: *")]
+    public void Names_the_file_that_is_malformed(string text, string message) =>
+        FluentActions.Invoking(() => Read(text)).Should().Throw<InvalidDataException>().WithMessage(message);
+
+    private static RegistriesConfig Read(string text) => RegistriesConfig.Parse([("registries.conf", text)]);
+
+    private static ImageName Name(string text)
+    {
+        ImageName.TryParse(text, out ImageName? name).Should().BeTrue();
+        return name!;
+    }
+}

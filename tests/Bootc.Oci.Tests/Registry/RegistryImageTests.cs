@@ -1,0 +1,492 @@
+using System.Text;
+using Bootc.Oci.Registry;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Bootc.Oci.Tests.Registry;
+
+public sealed class RegistryImageTests : IAsyncLifetime
+{
+    private const string Secret = "s3cret";
+
+    private LoopbackRegistry _registry = null!;
+
+    private bool IsBlob(HttpContext context) => context.Request.Path.Value!.EndsWith(_registry.LayerDigest.ToString(), StringComparison.Ordinal);
+
+    public async Task InitializeAsync() => _registry = await LoopbackRegistry.StartAsync();
+
+    public async Task DisposeAsync() => await _registry.DisposeAsync();
+
+    [Fact]
+    public async Task Pulls_by_tag_and_by_digest()
+    {
+        (await _registry.PullAsync()).ManifestDigest.Should().Be(_registry.ManifestDigest);
+        (await _registry.PullAsync(reference: $"@{_registry.ManifestDigest}")).ManifestDigest.Should().Be(_registry.ManifestDigest);
+    }
+
+    [Fact]
+    public async Task Knows_what_an_image_is_after_three_requests()
+    {
+        _registry.PublishIndex($$"""{"os": "linux", "architecture": "{{Platform.Native.Architecture}}"}""");
+
+        using RegistryImage source = _registry.Open();
+        await source.ResolveAsync(default);
+
+        _registry.Requests.Should().HaveCount(3); // index, manifest, config
+    }
+
+    [Fact]
+    public async Task Takes_up_a_blob_where_it_broke_off()
+    {
+        int times = 0;
+        _registry.Before = async context =>
+        {
+            if (!IsBlob(context) || times++ > 0)
+            {
+                return false;
+            }
+
+            context.Response.ContentLength = _registry.Layer.Length;
+            await context.Response.Body.WriteAsync(_registry.Layer.AsMemory(0, 100_000));
+            await context.Response.Body.FlushAsync();
+            await Task.Delay(100);
+            context.Abort();
+            return true;
+        };
+
+        await _registry.PullAsync();
+
+        _registry.Requests.Where(request => request.Range is not null).Should().ContainSingle()
+            .Which.Range.Should().MatchRegex("^bytes=[1-9][0-9]*-$");
+    }
+
+    [Fact]
+    public async Task Skips_what_it_has_where_a_registry_knows_no_ranges()
+    {
+        int times = 0;
+        _registry.Before = async context =>
+        {
+            if (!IsBlob(context))
+            {
+                return false;
+            }
+
+            context.Response.ContentLength = _registry.Layer.Length;
+            int length = times++ == 0 ? 100_000 : _registry.Layer.Length;
+            await context.Response.Body.WriteAsync(_registry.Layer.AsMemory(0, length));
+            await context.Response.Body.FlushAsync();
+            if (length < _registry.Layer.Length)
+            {
+                await Task.Delay(100);
+                context.Abort();
+            }
+
+            return true;
+        };
+
+        await _registry.PullAsync();
+
+        times.Should().Be(2);
+    }
+
+    [Fact]
+    public async Task Gives_up_on_a_blob_that_always_breaks_off_at_the_same_byte()
+    {
+        _registry.Before = async context =>
+        {
+            if (IsBlob(context))
+            {
+                context.Response.ContentLength = _registry.Layer.Length;
+                await context.Response.Body.WriteAsync(_registry.Layer.AsMemory(0, 1000));
+                await context.Response.Body.FlushAsync();
+                await Task.Delay(50);
+                context.Abort();
+            }
+
+            return IsBlob(context);
+        };
+
+        await Refused("*stopped at * of * bytes, 3 times: *");
+    }
+
+    [Fact]
+    public async Task Gives_up_on_a_trickle()
+    {
+        _registry.Before = async context =>
+        {
+            if (!IsBlob(context))
+            {
+                return false;
+            }
+
+            for (int i = 0; i < 100 && !context.RequestAborted.IsCancellationRequested; i++)
+            {
+                await context.Response.Body.WriteAsync(new byte[1]);
+                await context.Response.Body.FlushAsync();
+                await Task.Delay(100);
+            }
+
+            return true;
+        };
+
+        await Refused("*3 times: only * bytes arrived within 1 seconds");
+    }
+
+    [Fact]
+    public async Task Waits_as_long_as_a_busy_registry_asks()
+    {
+        int times = 0;
+        _registry.Before = context =>
+        {
+            context.Response.StatusCode = times++ == 0 ? 429 : 200;
+            context.Response.Headers.RetryAfter = "1";
+            return Task.FromResult(times == 1);
+        };
+        long began = Environment.TickCount64;
+
+        await _registry.PullAsync();
+
+        (Environment.TickCount64 - began).Should().BeGreaterThan(900);
+    }
+
+    [Theory]
+    [InlineData(502)]
+    [InlineData(503)]
+    [InlineData(429)]
+    public async Task Tries_again_what_may_pass_and_then_says_what_it_was(int status)
+    {
+        _registry.Before = context =>
+        {
+            context.Response.StatusCode = status;
+            return Task.FromResult(true);
+        };
+
+        await Refused($"{_registry.Host}/os/edge manifests/stable cannot be had*({status})");
+        _registry.Requests.Should().HaveCount(3);
+    }
+
+    [Fact]
+    public async Task Says_in_the_registrys_words_what_is_not_there() =>
+        await Refused($"{_registry.Host}/os/edge manifests/old is not there (404: manifest unknown)", reference: ":old");
+
+    [Theory]
+    [InlineData("text/html", "*is of type \"text/html\", which is none of an image")]
+    [InlineData(MediaTypes.Index, "*is not what the registry says it is: \"application/vnd.oci.image.index.v1+json\"")]
+    [InlineData("application/vnd.docker.distribution.manifest.v1+prettyjws", "*is of type *manifest.v1+prettyjws\", which is none of an image")]
+    public async Task Refuses_a_manifest_of_the_wrong_type(string type, string message)
+    {
+        _registry.Publish(json => json, type);
+
+        await Refused(message);
+    }
+
+    [Fact]
+    public async Task Refuses_a_manifest_that_is_not_the_one_that_was_asked_for()
+    {
+        string wanted = $"@{_registry.ManifestDigest}";
+        _registry.Before = async context =>
+        {
+            context.Response.ContentType = MediaTypes.Manifest;
+            await context.Response.WriteAsync("""{"schemaVersion": 2}""");
+            return true;
+        };
+
+        await Refused("*has digest sha256:*; sha256:* was asked for", reference: wanted);
+    }
+
+    [Fact]
+    public async Task Refuses_a_gigantic_manifest_without_reading_it()
+    {
+        _registry.Before = async context =>
+        {
+            context.Response.ContentType = MediaTypes.Manifest;
+            byte[] spaces = Encoding.ASCII.GetBytes(new string(' ', 1 << 20));
+            for (int i = 0; i < 1000 && !context.RequestAborted.IsCancellationRequested; i++)
+            {
+                await context.Response.Body.WriteAsync(spaces);
+            }
+
+            return true;
+        };
+
+        await Refused("*has more than the 4194304 bytes allowed");
+    }
+
+    [Fact]
+    public async Task Refuses_json_that_nests_without_end()
+    {
+        _registry.Publish(_ => new string('[', 100_000));
+
+        await Refused("*malformed*");
+    }
+
+    [Fact]
+    public async Task Names_the_platforms_of_an_index_without_ours()
+    {
+        _registry.PublishIndex("""{"os": "linux", "architecture": "s390x"}""");
+
+        await Refused($"the image is for linux/s390x; {Platform.Native} is wanted");
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(1)]
+    public async Task Refuses_a_blob_of_another_length(int more)
+    {
+        _registry.Before = async context =>
+        {
+            if (IsBlob(context))
+            {
+                byte[] other = [.. _registry.Layer, 0];
+                context.Response.ContentLength = _registry.Layer.Length + more;
+                await context.Response.Body.WriteAsync(other.AsMemory(0, _registry.Layer.Length + more));
+            }
+
+            return IsBlob(context);
+        };
+
+        await Refused("blob sha256:* has * bytes at *; its descriptor states *");
+    }
+
+    [Fact]
+    public async Task Refuses_a_blob_with_another_digest()
+    {
+        _registry.Before = async context =>
+        {
+            if (IsBlob(context))
+            {
+                byte[] other = [.. _registry.Layer];
+                other[600] ^= 1;
+                context.Response.ContentLength = other.Length;
+                await context.Response.Body.WriteAsync(other);
+            }
+
+            return IsBlob(context);
+        };
+
+        await Refused("blob sha256:* has digest sha256:*");
+    }
+
+    [Fact]
+    public async Task Goes_round_in_circles_ten_times_at_most()
+    {
+        _registry.Before = context =>
+        {
+            context.Response.Redirect(context.Request.Path);
+            return Task.FromResult(true);
+        };
+
+        await Refused("*redirects more than 10 times");
+        _registry.Requests.Should().HaveCount(11);
+    }
+
+    [Fact]
+    public async Task Follows_no_redirect_that_gives_up_tls()
+    {
+        _registry.Before = context =>
+        {
+            context.Response.Redirect($"http://{_registry.Host}/");
+            return Task.FromResult(true);
+        };
+
+        await Refused("*redirects to a place that is not safe or not a URL");
+    }
+
+    [Fact]
+    public async Task Shows_a_login_to_the_registry_and_to_nobody_it_redirects_to()
+    {
+        await using LoopbackRegistry elsewhere = await LoopbackRegistry.StartAsync(_registry.Content);
+        _registry.Before = context =>
+        {
+            if (!RequireBasic(context))
+            {
+                return Task.FromResult(true);
+            }
+
+            if (IsBlob(context))
+            {
+                context.Response.Redirect($"https://{elsewhere.Host}/blob");
+            }
+
+            return Task.FromResult(IsBlob(context));
+        };
+        elsewhere.Before = async context =>
+        {
+            await context.Response.Body.WriteAsync(_registry.Layer);
+            return true;
+        };
+        RegistryAccess access = _registry.Access with
+        {
+            Logins = Login(_registry.Host),
+            Certificates = host => host == elsewhere.Host ? elsewhere.Access.Certificates(host) : _registry.Access.Certificates(host),
+        };
+
+        await _registry.PullAsync(access);
+
+        elsewhere.Requests.Should().ContainSingle().Which.Authorization.Should().BeNull();
+        _registry.Requests.Count(request => request.Authorization is null).Should().Be(1, "only the first request has to be told");
+    }
+
+    [Theory]
+    [InlineData(true, "*/os/edge manifests/stable may not be read: the login was not accepted (401)")]
+    [InlineData(false, "127.0.0.1:* asks for a login and there is none for 127.0.0.1:*/os/edge; podman login --authfile /etc/ostree/auth.json 127.0.0.1:* stores one")]
+    public async Task Asks_once_more_with_a_login_and_not_again(bool login, string message)
+    {
+        _registry.Before = context =>
+        {
+            context.Response.StatusCode = 401;
+            context.Response.Headers.WWWAuthenticate = "Basic realm=\"x\"";
+            return Task.FromResult(true);
+        };
+
+        string text = await Refused(message, access: _registry.Access with { Logins = login ? Login(_registry.Host) : AuthFile.Empty });
+
+        text.Should().NotContain(Secret);
+        _registry.Requests.Should().HaveCount(login ? 2 : 1);
+    }
+
+    [Fact]
+    public async Task Gets_a_token_to_pull_this_repository_and_uses_it_until_it_expires()
+    {
+        int tokens = 0;
+        _registry.Before = async context =>
+        {
+            if (context.Request.Path == "/token")
+            {
+                context.Request.Headers.Authorization.ToString().Should().Be(Basic());
+                context.Request.QueryString.Value.Should().Be("?service=the%20registry&scope=repository%3Aos%2Fedge%3Apull");
+                await context.Response.WriteAsync($$"""{"token": "t{{++tokens}}", "expires_in": 60}""");
+                return true;
+            }
+
+            // The first token is good for one request; the blob, which comes later, needs another.
+            string current = IsBlob(context) ? "Bearer t2" : "Bearer t1";
+            if (context.Request.Headers.Authorization == current || (context.Request.Path.Value!.Contains("/blobs/") && !IsBlob(context) && context.Request.Headers.Authorization == "Bearer t1"))
+            {
+                return false;
+            }
+
+            context.Response.StatusCode = 401;
+            context.Response.Headers.WWWAuthenticate =
+                $"Basic realm=\"no, \\\"not\\\" this\", Bearer realm=\"https://{_registry.Host}/token\",service=\"the registry\",scope=\"repository:os/edge:pull,push\"";
+            return true;
+        };
+
+        await _registry.PullAsync(_registry.Access with { Logins = Login(_registry.Host) });
+
+        tokens.Should().Be(2);
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1/token")]
+    [InlineData("https://user@127.0.0.1/token")]
+    [InlineData("file:///etc/passwd")]
+    [InlineData("nowhere")]
+    public async Task Sends_no_login_to_a_realm_that_is_not_safe(string realm)
+    {
+        _registry.Before = context =>
+        {
+            context.Response.StatusCode = 401;
+            context.Response.Headers.WWWAuthenticate = $"Bearer realm=\"{realm}\"";
+            return Task.FromResult(true);
+        };
+
+        await Refused("*sends logins to a place that is not safe or not a URL", access: _registry.Access with { Logins = Login(_registry.Host) });
+    }
+
+    [Fact]
+    public async Task Trusts_no_authority_that_is_not_configured() =>
+        await Refused("127.0.0.1:*certificate*", access: _registry.Access with { Certificates = _ => HostCertificates.None });
+
+    [Fact]
+    public async Task Says_who_it_is_and_what_it_understands()
+    {
+        string? agent = null;
+        string? accept = null;
+        _registry.Before = context =>
+        {
+            (agent, accept) = (context.Request.Headers.UserAgent, accept ?? context.Request.Headers.Accept.ToString());
+            return Task.FromResult(false);
+        };
+
+        await _registry.PullAsync();
+
+        agent.Should().Be("bootc/1.2.3");
+        accept.Should().ContainAll(MediaTypes.Manifest, MediaTypes.Index, MediaTypes.DockerManifest, MediaTypes.DockerManifestList);
+    }
+
+    [Fact]
+    public async Task Stops_when_it_is_told_to()
+    {
+        using CancellationTokenSource stop = new();
+        _registry.Before = async context =>
+        {
+            stop.Cancel();
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+            return true;
+        };
+
+        await _registry.Awaiting(registry => registry.PullAsync(cancellationToken: stop.Token)).Should().ThrowAsync<OperationCanceledException>();
+    }
+
+    [Fact]
+    public async Task Asks_mirrors_in_order_and_the_registry_last()
+    {
+        await using LoopbackRegistry mirror = await LoopbackRegistry.StartAsync(_registry.Content);
+        mirror.Before = context =>
+        {
+            context.Response.StatusCode = IsBlob(context) ? 404 : 200;
+            return Task.FromResult(IsBlob(context));
+        };
+        RegistriesConfig config = RegistriesConfig.Parse([("registries.conf", $"""
+            [[registry]]
+            prefix = "registry.example/os"
+            location = "{_registry.Host}/os"
+            [[registry.mirror]]
+            location = "127.0.0.1:1/gone"
+            [[registry.mirror]]
+            location = "{mirror.Host}/os"
+            """)]);
+        RegistryAccess access = _registry.Access with
+        {
+            Config = config,
+            Certificates = host => host == mirror.Host ? mirror.Access.Certificates(host) : _registry.Access.Certificates(host),
+        };
+        ImageName.TryParse($"registry.example/{LoopbackRegistry.Repository}:{LoopbackRegistry.Tag}", out ImageName? name).Should().BeTrue();
+
+        using RegistryImage source = RegistryImage.Open(name!, access);
+        ResolvedImage image = await source.ResolveAsync(default);
+        using (Stream layer = await source.OpenLayerAsync(image.Layers.Single(), default))
+        {
+            layer.CopyTo(Stream.Null);
+        }
+
+        mirror.Requests.Should().HaveCount(3, "manifest and config are there, and the blob is asked for");
+        _registry.Requests.Should().ContainSingle().Which.Path.Should().EndWith(_registry.LayerDigest.ToString());
+    }
+
+    private static string Basic() => "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"user:{Secret}"));
+
+    private static AuthFile Login(string host) =>
+        AuthFile.Parse(Encoding.UTF8.GetBytes($$$"""{"auths": { "{{{host}}}": { "auth": "{{{Basic()[6..]}}}" } } }"""), "auth.json");
+
+    private static bool RequireBasic(HttpContext context)
+    {
+        bool authorized = context.Request.Headers.Authorization == Basic();
+        if (!authorized)
+        {
+            context.Response.StatusCode = 401;
+            context.Response.Headers.WWWAuthenticate = "Basic realm=\"x\"";
+        }
+
+        return authorized;
+    }
+
+    private async Task<string> Refused(string message, string reference = $":{LoopbackRegistry.Tag}", RegistryAccess? access = null)
+    {
+        Exception failure = (await _registry.Awaiting(registry => registry.PullAsync(access, reference)).Should().ThrowAsync<Exception>()).Which;
+        failure.Should().Match(e => e is RegistryException || e is InvalidDataException);
+        failure.Message.Should().Match(message).And.NotContain("\n");
+        return failure.ToString();
+    }
+}
