@@ -59,6 +59,10 @@ public sealed class ObjectId : IEquatable<ObjectId>
             ? id
             : throw new FormatException($"\"{hex}\" is not an fs-verity digest of 64 or 128 lower-case hex digits");
 
+    public static bool operator ==(ObjectId? left, ObjectId? right) => Equals(left, right);
+
+    public static bool operator !=(ObjectId? left, ObjectId? right) => !Equals(left, right);
+
     public bool Equals(ObjectId? other) => other is not null && Digest.SequenceEqual(other.Digest);
 
     public override bool Equals(object? obj) => Equals(obj as ObjectId);

@@ -182,6 +182,17 @@ public sealed unsafe partial class Dir
         }
     }
 
+    /// <summary>Removes an extended attribute, of the symbolic link itself if it is one.</summary>
+    public void RemoveXattr(PathName name, PathName attribute)
+    {
+        PathName path = XattrPath(name);
+        fixed (byte* p = path.Terminated)
+        fixed (byte* a = attribute.Terminated)
+        {
+            Check(Libc.LRemoveXattr(p, a), "remove an xattr of", name);
+        }
+    }
+
     private static byte[] ReadAll(Fd file, int limit)
     {
         long size = file.Status().Size;

@@ -25,6 +25,7 @@ public static class HostPackages
         ("libarchive-tools", "/usr/bin/bsdtar"),
         ("skopeo", "/usr/bin/skopeo"),
         ("zstd", "/usr/bin/zstd"),
+        ("python3", "/usr/bin/python3"),
         // Reads the C headers that our numbers are compared with.
         ("gcc", "/usr/bin/gcc"),
         // NativeAOT links with these. Not gcc: it does not pass on what lld needs for a static program.

@@ -88,6 +88,10 @@ public abstract partial class Inode
         /// <summary>The device number as the kernel encodes it in 32 bits.</summary>
         public uint Rdev { get; } = rdev;
 
+        public uint Major => (Rdev >> 8) & 0xFFF;
+
+        public uint Minor => (Rdev & 0xFF) | ((Rdev >> 12) & 0xFFF00);
+
         /// <summary>Whether this is overlayfs's mark for a deleted name: character device 0:0.</summary>
         public bool IsWhiteout => Type == FileType.CharacterDevice && Rdev == 0;
 

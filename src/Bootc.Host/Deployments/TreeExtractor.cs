@@ -72,7 +72,7 @@ public sealed class TreeExtractor(ImageFiles files)
                     target.TrySymlink(link.Target.Span, path);
                     break;
                 case Inode.Device device:
-                    target.MakeNode(path, (FileKind)device.Type, ModeWhileFilling, (device.Rdev >> 8) & 0xFFF, (device.Rdev & 0xFF) | ((device.Rdev >> 12) & 0xFFF00));
+                    target.MakeNode(path, (FileKind)device.Type, ModeWhileFilling, device.Major, device.Minor);
                     break;
                 default:
                     target.MakeNode(path, (FileKind)leaf.Type, ModeWhileFilling, 0, 0);

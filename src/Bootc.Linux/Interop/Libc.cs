@@ -94,6 +94,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "fgetxattr", SetLastError = true)]
     internal static partial nint FGetXattr(Fd fd, byte* name, byte* value, nuint size);
 
+    [LibraryImport(Name, EntryPoint = "lremovexattr", SetLastError = true)]
+    internal static partial int LRemoveXattr(byte* path, byte* name);
+
     [LibraryImport(Name, EntryPoint = "lsetxattr", SetLastError = true)]
     internal static partial int LSetXattr(byte* path, byte* name, byte* value, nuint size, int flags);
 
