@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using System.Runtime.InteropServices;
 using Bootc.Commands;
 using Bootc.Host;
@@ -49,7 +48,7 @@ internal static class Program
         };
         try
         {
-            if (parse.Action is not (HelpAction or VersionAction))
+            if (parse.Action is not (AnyCommandHelpAction or VersionAction))
             {
                 RequireLibssl();
             }

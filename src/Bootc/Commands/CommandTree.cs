@@ -12,7 +12,7 @@ internal static class CommandTree
     // Not a RootCommand: that takes its name from the running program, which in tests is another.
     public static Command Create() => new("bootc", "Install and update operating systems shipped as container images")
     {
-        new HelpOption(),
+        new HelpOption { Action = new AnyCommandHelpAction() },
         new VersionOption { Action = new VersionAction() },
         InstallCommand.Create(),
         StatusCommand.Create(),

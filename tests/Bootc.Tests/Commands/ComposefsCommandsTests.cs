@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Bootc.Testing;
+using CliWrap;
 
 namespace Bootc.Tests.Commands;
 
@@ -21,6 +22,17 @@ public sealed class ComposefsCommandsTests : IDisposable
 
         result.Should().Be(new CommandResult(0, verity + "\n", ""));
         Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(PathOf("image")))).Should().Be(sha256);
+    }
+
+    [Fact]
+    public async Task Reads_the_dumpfile_from_standard_input()
+    {
+        string[] command = [Path.Join(AppContext.BaseDirectory, "bootc.dll"), "internals", "composefs", "mkimage", "--digest", "sha256", "-", PathOf("image")];
+
+        string output = await LabProgram.RunAsync(PipeSource.FromFile(Simple) | Cli.Wrap("dotnet").WithArguments(command));
+
+        output.Should().Be("ad6db6427568a1e4fdc772cbab7b6063f5eb4b33cb62982a740ba9213e5962b5\n");
+        Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(PathOf("image")))).Should().Be("c2ef36f4493efe3d15c85789b2ead2b0ece9917ef663339484c8ae35927bc1a1");
     }
 
     [Fact]
