@@ -96,6 +96,8 @@ public class Numbers_match_the_kernel_headers
         Ask([("statx", "sizeof(struct statx)"), ("flock", "sizeof(struct flock)"),
             ("open_how", "sizeof(struct open_how)"), ("mount_attr", "sizeof(struct mount_attr)"), ("blkpg", "sizeof(struct blkpg_ioctl_arg)"),
             ("blkpg_partition", "sizeof(struct blkpg_partition)"), ("loop_config", "sizeof(struct loop_config)"),
+            ("loop_info", "sizeof(struct loop_info64)"), ("loop_inode", "offsetof(struct loop_info64, lo_inode)"),
+            ("loop_rdevice", "offsetof(struct loop_info64, lo_rdevice)"),
             ("loop_flags", "offsetof(struct loop_config, info.lo_flags)"), ("loop_name", "offsetof(struct loop_config, info.lo_file_name)"),
             ("verity", "sizeof(struct fsverity_enable_arg)"), ("statx_mode", "offsetof(struct statx, stx_mode)"),
             ("statx_mtime", "offsetof(struct statx, stx_mtime)"), ("statx_mnt", "offsetof(struct statx, stx_mnt_id)")])
@@ -108,6 +110,9 @@ public class Numbers_match_the_kernel_headers
                 ["blkpg"] = Unsafe.SizeOf<BlkpgArgument>(),
                 ["blkpg_partition"] = Unsafe.SizeOf<BlkpgPartition>(),
                 ["loop_config"] = Unsafe.SizeOf<LoopConfig>(),
+                ["loop_info"] = Unsafe.SizeOf<LoopInfo>(),
+                ["loop_inode"] = Offset(new LoopInfo(), (ref LoopInfo s) => ref Unsafe.As<ulong, byte>(ref s.Inode)),
+                ["loop_rdevice"] = Offset(new LoopInfo(), (ref LoopInfo s) => ref Unsafe.As<ulong, byte>(ref s.Rdevice)),
                 ["loop_flags"] = Offset(new LoopConfig(), (ref LoopConfig s) => ref Unsafe.As<uint, byte>(ref s.Flags)),
                 ["loop_name"] = Offset(new LoopConfig(), (ref LoopConfig s) => ref Unsafe.As<LoopFileName, byte>(ref s.FileName)),
                 ["verity"] = Unsafe.SizeOf<VerityEnableArgument>(),

@@ -46,7 +46,7 @@ public sealed record DiskFacts(
         if (viaLoopback)
         {
             size = status.Size;
-            holders.AddRange(LoopDevicesOf(path));
+            holders.AddRange(LoopDevice.Over(status));
         }
         else
         {
@@ -59,8 +59,11 @@ public sealed record DiskFacts(
 
             foreach (string each in BlockDevice.Partitions(path).Select(p => p.Path).Prepend(path))
             {
-                devices.Add(DeviceNumber(each));
-                holders.AddRange(HoldersOf(each));
+                using Fd open = Fd.OpenRead(each);
+                FileStatus found = open.Status();
+                string number = $"{found.RdevMajor}:{found.RdevMinor}";
+                devices.Add(number);
+                holders.AddRange(HoldersOf(each, number).Concat(LoopDevice.Over(found)));
             }
         }
 
@@ -106,16 +109,9 @@ public sealed record DiskFacts(
         }
     }
 
-    private static string DeviceNumber(string path)
+    private static IEnumerable<string> HoldersOf(string path, string number)
     {
-        using Fd node = Fd.OpenRead(path);
-        FileStatus status = node.Status();
-        return $"{status.RdevMajor}:{status.RdevMinor}";
-    }
-
-    private static IEnumerable<string> HoldersOf(string path)
-    {
-        using Dir? holders = Dir.TryOpen($"/sys/dev/block/{DeviceNumber(path)}/holders");
+        using Dir? holders = Dir.TryOpen($"/sys/dev/block/{number}/holders");
         foreach (DirEntry entry in holders?.Entries() ?? [])
         {
             yield return $"/dev/{entry.Text}";
@@ -125,26 +121,6 @@ public sealed record DiskFacts(
         if (proc.TryReadText("swaps")?.Split('\n').Any(line => line.Split(' ')[0] == path) == true)
         {
             yield return "swap";
-        }
-    }
-
-    private static IEnumerable<string> LoopDevicesOf(string file)
-    {
-        using Dir block = Dir.Open("/sys/block");
-        string full = System.IO.Path.GetFullPath(file);
-        foreach (DirEntry entry in block.Entries())
-        {
-            if (entry.Text.StartsWith("loop", StringComparison.Ordinal)
-                && Dir.TryOpen($"/sys/block/{entry.Text}/loop") is { } loop)
-            {
-                using (loop)
-                {
-                    if (loop.TryReadText("backing_file")?.Trim() == full)
-                    {
-                        yield return $"/dev/{entry.Text}";
-                    }
-                }
-            }
         }
     }
 }

@@ -54,5 +54,44 @@ public sealed unsafe class LoopDevice : IDisposable
         }
     }
 
+    /// <summary>The nodes of the loop devices over a file or block device, by whatever path it was attached.</summary>
+    public static IReadOnlyList<string> Over(FileStatus file)
+    {
+        using Dir disks = Dir.Open("/sys/block");
+
+        // Only those that are attached have this folder.
+        return [.. disks.Entries().Where(disk => disks.Exists($"{disk.Text}/loop")).Select(disk => $"/dev/{disk.Text}").Where(path => IsOver(path, file))];
+    }
+
     public void Dispose() => _fd.Dispose();
+
+    private static bool IsOver(string path, FileStatus file)
+    {
+        using Fd? device = TryOpen(path);
+        LoopInfo info;
+        if (device is null || Libc.IoCtl(device, LOOP_GET_STATUS64, &info) != 0)
+        {
+            return false;
+        }
+
+        return file.Kind == FileKind.BlockDevice
+            ? info.Rdevice != 0 && info.Rdevice == Pack(file.RdevMajor, file.RdevMinor)
+            : info.Inode == file.Inode && info.Device == Pack(file.DeviceMajor, file.DeviceMinor);
+    }
+
+    /// <summary>Null where it is gone, or going, since it was listed.</summary>
+    private static Fd? TryOpen(string path)
+    {
+        try
+        {
+            return Fd.TryOpenRead(path);
+        }
+        catch (SyscallException e) when (e.Errno == Errno.ENXIO)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The kernel's huge_encode_dev.</summary>
+    private static ulong Pack(uint major, uint minor) => (minor & 0xFF) | ((ulong)major << 8) | ((ulong)(minor & ~0xFFu) << 12);
 }

@@ -55,6 +55,7 @@ internal static class Constants
     internal const uint BLKGETSIZE64 = 0x80081272;
     internal const int BLKPG_ADD_PARTITION = 1;
     internal const int BLKPG_DEL_PARTITION = 2;
+    internal const uint LOOP_GET_STATUS64 = 0x4C05;
     internal const uint LOOP_CONFIGURE = 0x4C0A;
     internal const uint LOOP_CTL_GET_FREE = 0x4C82;
     internal const uint LO_FLAGS_READ_ONLY = 1;

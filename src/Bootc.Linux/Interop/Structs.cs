@@ -113,6 +113,15 @@ internal struct LoopConfig
     public LoopFileName FileName;
 }
 
+/// <summary>The beginning of struct loop_info64, linux/loop.h: the file behind a loop device. Numbers of devices as the kernel packs them.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 232)]
+internal struct LoopInfo
+{
+    public ulong Device;
+    public ulong Inode;
+    public ulong Rdevice;
+}
+
 [InlineArray(64)]
 internal struct LoopFileName
 {
