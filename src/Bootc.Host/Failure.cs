@@ -1,3 +1,5 @@
+using Bootc.Linux;
+
 namespace Bootc.Host;
 
 /// <summary>Tells failures a user can act on from mistakes in this program.</summary>
@@ -11,4 +13,20 @@ public static class Failure
         AggregateException many => many.InnerExceptions.All(IsExpected),
         _ => false,
     };
+
+    /// <summary>Whether a file system was full (ENOSPC, EDQUOT), anywhere in the chain of causes.</summary>
+    public static bool IsNoSpace(Exception failure)
+    {
+        for (Exception? cause = failure; cause is not null; cause = cause.InnerException)
+        {
+            // The runtime's own file streams keep errno there.
+            Errno? errno = cause is SyscallException call ? call.Errno : cause is IOException ? (Errno)cause.HResult : null;
+            if (errno is Errno.ENOSPC or Errno.EDQUOT)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }

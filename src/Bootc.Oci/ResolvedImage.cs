@@ -3,7 +3,8 @@ using System.Collections.Immutable;
 namespace Bootc.Oci;
 
 /// <summary>A layer: what it unpacks to, and how it is stored or transferred.</summary>
-public sealed record ImageLayer(DiffId DiffId, Descriptor Blob);
+/// <param name="UnpackedSize">Size of its tar in bytes, as its source says; null where the source does not.</param>
+public sealed record ImageLayer(DiffId DiffId, Descriptor Blob, long? UnpackedSize = null);
 
 /// <summary>
 /// An image whose manifest and config were read and found to be the right ones. Both are kept as they came, since

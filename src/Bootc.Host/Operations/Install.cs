@@ -39,10 +39,15 @@ public sealed class Install(Programs programs, Steps steps)
         {
             return await WriteAsync(plan, disk, source, image, cancellationToken);
         }
-        catch
+        catch (Exception e)
         {
             // A disk that looks installed but is not would be worse than an empty one, and what was on it is gone already.
             await disk.TryBlankAsync(programs);
+            if (Failure.IsNoSpace(e))
+            {
+                throw new BootcException($"{plan.Device} is too small for this image, which needs more space than its layers told; take a larger disk", e);
+            }
+
             throw;
         }
     }
@@ -67,7 +72,7 @@ public sealed class Install(Programs programs, Steps steps)
         RootFilesystem type = InstallPlan.ChooseFilesystem(options.Filesystem ?? config.RootFilesystem);
         DiskFacts disk = await DiskFacts.ReadAsync(options.Device, options.ViaLoopback, programs, cancellationToken);
         bool canSeal = await new Filesystems(programs).CanSealAsync(type, cancellationToken);
-        InstallFacts facts = new(disk, image.Layers.Sum(l => l.Blob.Size), canSeal, architecture) { Config = config, ImageKargs = imageKargs, SshKeys = keys };
+        InstallFacts facts = new(disk, image.Layers.Sum(l => l.UnpackedSize ?? l.Blob.Size), canSeal, architecture) { Config = config, ImageKargs = imageKargs, SshKeys = keys };
         return InstallPlan.Decide(options, facts, target.ToString(), Guid.NewGuid());
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Bootc.Linux;
 using Bootc.Linux.Mounts;
+using Bootc.Oci.Sources;
 
 namespace Bootc.Host.Operations;
 
@@ -38,7 +39,7 @@ public sealed record InstallEnvironment(
             uidMap is not ["0", "0", "4294967295"],
             SeesHost(proc),
             MountInfo.At("/dev")?.Type == "devtmpfs",
-            root.Exists($"{StoragePath[1..]}/overlay-images") || root.Exists($"{StoragePath[1..]}/vfs-images") || root.Exists($"{StoragePath[1..]}/btrfs-images"));
+            ContainersStorage.IsAt(StoragePath));
     }
 
     /// <summary>Whether process 1 is the host's and not one of this container's own.</summary>

@@ -69,6 +69,13 @@ public sealed class ContainersStorage : IImageSource
         return [.. roots.OfType<string>().Where(root => root.Length > 0).Distinct()];
     }
 
+    /// <summary>Whether a directory holds storage of any driver, one that cannot be read too.</summary>
+    public static bool IsAt(string path)
+    {
+        using Dir? root = Dir.TryOpen(path);
+        return root is not null && StorageRoot.DriverOf(root) is not null;
+    }
+
     public ValueTask<ResolvedImage> ResolveAsync(CancellationToken cancellationToken)
     {
         (StoredImage stored, StorageRoot root) = FindImage();
@@ -90,7 +97,10 @@ public sealed class ContainersStorage : IImageSource
             throw new InvalidDataException($"image {stored.Id} was altered in storage: its config has digest {image.ConfigDigest}");
         }
 
-        return new(image);
+        return new(image with
+        {
+            Layers = [.. image.Layers.Zip(_chain, (layer, link) => layer with { UnpackedSize = link.Layer.DiffSize is > 0 and var size ? size : null })],
+        });
     }
 
     public ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken)

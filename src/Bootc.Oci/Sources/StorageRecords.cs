@@ -10,7 +10,12 @@ internal sealed record StoredImage(string Id, string? Digest = null, string? Lay
 
 /// <summary>A layer in <c>overlay-layers/layers.json</c>.</summary>
 /// <param name="TocDigest">Set where a layer was pulled in part, by its table of contents; ids are made in another way then.</param>
-internal sealed record StoredLayer(string Id, string? Parent = null, [property: JsonPropertyName("toc-digest")] string? TocDigest = null);
+/// <param name="DiffSize">Size of the layer's tar in bytes; negative where podman does not know.</param>
+internal sealed record StoredLayer(
+    string Id,
+    string? Parent = null,
+    [property: JsonPropertyName("toc-digest")] string? TocDigest = null,
+    [property: JsonPropertyName("diff-size")] long? DiffSize = null);
 
 /// <summary>
 /// A line of tar-split data (https://github.com/vbatts/tar-split, tar/storage): bytes of the archive, or the name,

@@ -15,7 +15,8 @@ namespace Bootc.Oci.Sources;
 /// </remarks>
 internal sealed class StorageRoot : IDisposable
 {
-    private static readonly string[] OtherDrivers = ["vfs", "btrfs", "zfs", "aufs", "devicemapper"];
+    private const string Overlay = "overlay";
+    private const string ImagesSuffix = "-images";
 
     private readonly Dir _dir;
     private readonly ImmutableArray<StoredImage> _images;
@@ -45,15 +46,15 @@ internal sealed class StorageRoot : IDisposable
 
         try
         {
-            if (dir.Exists("overlay-images") && dir.Exists("overlay-layers") && dir.Exists("overlay"))
+            string? driver = DriverOf(dir);
+            if (driver == Overlay)
             {
                 return new(dir);
             }
 
-            string? other = OtherDrivers.FirstOrDefault(driver => dir.Exists($"{driver}-images"));
-            if (other is not null)
+            if (driver is not null)
             {
-                throw new InvalidDataException($"containers-storage in {path} has the driver \"{other}\", only overlay can be read; {ContainersStorage.WayOut}");
+                throw new InvalidDataException($"containers-storage in {path} has the driver \"{driver}\", only overlay can be read; {ContainersStorage.WayOut}");
             }
         }
         catch
@@ -65,6 +66,13 @@ internal sealed class StorageRoot : IDisposable
         dir.Dispose();
         return null;
     }
+
+    /// <summary>The driver of a storage, by the folder that each has for its images; overlay, where there are several. Null where there is none.</summary>
+    public static string? DriverOf(Dir root) =>
+        root.Exists("overlay-images") && root.Exists("overlay-layers") && root.Exists(Overlay)
+            ? Overlay
+            : root.Entries().Select(entry => entry.Text)
+                .FirstOrDefault(name => name.EndsWith(ImagesSuffix, StringComparison.Ordinal) && name != "overlay-images")?[..^ImagesSuffix.Length];
 
     /// <summary>By id, else by name, else by the end of a name, each also with the tag "latest".</summary>
     public StoredImage? TryFind(string image)

@@ -27,6 +27,7 @@ public sealed class AlteredStorageTests : IDisposable
 
     [Theory]
     [InlineData("printf X | dd of=usr/bin/big bs=1 seek=150000 conv=notrunc status=none", "\"./usr/bin/big\" in * is not what it was*")]
+    [InlineData("touch -r usr/bin/big t; printf X | dd of=usr/bin/big bs=1 seek=150000 conv=notrunc status=none; touch -r t usr/bin/big; rm t", "\"./usr/bin/big\" in * is not what it was*")]
     [InlineData("printf X >>usr/bin/big", "\"./usr/bin/big\" in * has 300001 bytes, not 300000")]
     [InlineData("rm etc/x", "\"./etc/x\" in * is no longer there")]
     [InlineData("ln -sf ../usr/bin/big etc/x", "\"./etc/x\" in * is reached through a symbolic link*")]

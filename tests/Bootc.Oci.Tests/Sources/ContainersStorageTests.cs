@@ -170,6 +170,46 @@ public sealed class ContainersStorageTests(PodmanStore store)
             .WithMessage("containers-storage in * has the driver \"vfs\", only overlay can be read; \"podman save --format oci-dir*");
     }
 
+    [Theory]
+    [InlineData("btrfs")]
+    [InlineData("zfs")]
+    [InlineData("of-tomorrow")]
+    public void Names_any_driver_by_the_folder_of_its_images(string driver)
+    {
+        store.Temp.Run($"mkdir -p {driver}/{driver}-images {driver}/{driver}-layers {driver}/libpod");
+
+        ContainersStorage.IsAt(store.Temp[driver]).Should().BeTrue();
+        FluentActions.Invoking(() => ContainersStorage.Open([store.Temp[driver]], "localhost/x")).Should().Throw<InvalidDataException>()
+            .WithMessage($"containers-storage in * has the driver \"{driver}\", only overlay can be read; *");
+    }
+
+    [Fact]
+    public void Tells_whether_there_is_storage()
+    {
+        ContainersStorage.IsAt(store.Root).Should().BeTrue();
+        ContainersStorage.IsAt(store.Temp["more"]).Should().BeFalse();
+        ContainersStorage.IsAt("/nonexistent").Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task Knows_how_large_layers_are_that_were_pulled_compressed()
+    {
+        const string pulled = "podman --root $PWD/pulled --runroot $PWD/run-pulled --storage-driver overlay";
+        store.Temp.Run($"{pulled} pull -q oci:gzip >pulled-id; for m in pulled/overlay*; do ! mountpoint -q $m || umount $m; done");
+        using ContainersStorage storage = ContainersStorage.Open([store.Temp["pulled"]], store.Temp.Text("cat pulled-id").Trim());
+        ResolvedImage image = await storage.ResolveAsync(default);
+
+        foreach (ImageLayer layer in image.Layers)
+        {
+            using LayerStream stream = await storage.OpenLayerAsync(layer, default);
+            using FileStream tar = File.Create(store.Temp["pulled.tar"]);
+            stream.CopyTo(tar);
+            layer.UnpackedSize.Should().Be(tar.Length);
+        }
+
+        image.Layers[0].UnpackedSize.Should().NotBe(image.Layers[0].Blob.Size);
+    }
+
     [Fact]
     public void Says_where_there_is_no_storage() =>
         FluentActions.Invoking(() => ContainersStorage.Open(["/nonexistent", store.Temp["more"]], "x")).Should().Throw<InvalidDataException>()
