@@ -1,14 +1,12 @@
 using System.Formats.Tar;
 using System.Globalization;
-using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
 using Bootc.Testing;
-using CliWrap;
 
 namespace Bootc.SystemTests;
 
-/// <summary>What an import with the published program costs, and what it does not need.</summary>
+/// <summary>What an import with the published program costs.</summary>
 public sealed class ImportTests : IDisposable
 {
     private const int Entries = 200_000;
@@ -34,22 +32,6 @@ public sealed class ImportTests : IDisposable
 
         long kibibytes = long.Parse(output.Split(' ', '\t', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
         (kibibytes * 1024).Should().BeInRange(10_000_000, MaxMemory);
-    }
-
-    [Fact]
-    public async Task Runs_no_other_program()
-    {
-        Product product = await Product.Instance;
-        string layout = WriteLayout(100);
-        string trace = Path.Join(_folder.FullName, "trace");
-
-        await LabProgram.RunAsync(Cli.Wrap("strace").WithArguments(
-        [
-            "-f", "-e", "trace=execve,execveat", "-E", "PATH=", "-o", trace,
-            product.Bootc, "internals", "oci", "pull", "--insecure", "--repo", Path.Join(_folder.FullName, "repo"), $"oci:{layout}",
-        ]));
-
-        File.ReadLines(trace).Count(line => line.Contains("exec", StringComparison.Ordinal)).Should().Be(1);
     }
 
     private static string DigestOf(byte[] content) => $"sha256:{Convert.ToHexStringLower(SHA256.HashData(content))}";

@@ -45,9 +45,9 @@ public sealed class PullTests : IDisposable
     private async Task<string> TracedAsync(Podman? podman, string name, params string[] arguments)
     {
         string log = Path.Join(_folder.FullName, $"{name}.trace");
-        string[] command = ["-f", "-e", "trace=execve", "-o", log, "-E", "PATH=", (await Product.Instance).Bootc, .. arguments];
+        string[] command = ["-f", "-e", "trace=execve,execveat", "-o", log, "-E", "PATH=", (await Product.Instance).Bootc, .. arguments];
         string output = podman is null ? await LabProgram.RunAsync("strace", command) : await LabProgram.RunAsync(podman.Beside("strace", command));
-        (await File.ReadAllLinesAsync(log)).Where(line => line.Contains("execve(")).Should().ContainSingle();
+        (await File.ReadAllLinesAsync(log)).Where(line => line.Contains("exec", StringComparison.Ordinal)).Should().ContainSingle();
         return output;
     }
 }
