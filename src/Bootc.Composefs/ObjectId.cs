@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Bootc.Composefs;
@@ -16,14 +18,20 @@ public sealed class ObjectId : IEquatable<ObjectId>
 {
     private static readonly SearchValues<char> LowerHex = SearchValues.Create("0123456789abcdef");
 
-    private readonly byte[] _digest;
+    // Not an array: an image of 200,000 files has as many of these, and each array would cost 24 bytes more.
+    private readonly DigestBytes _digest;
 
-    private ObjectId(byte[] digest) => _digest = digest;
+    private ObjectId(ReadOnlySpan<byte> digest)
+    {
+        digest.CopyTo(_digest);
+        Algorithm = digest.Length == SHA256.HashSizeInBytes ? VerityAlgorithm.Sha256 : VerityAlgorithm.Sha512;
+    }
 
     /// <summary>The raw digest.</summary>
-    public ReadOnlySpan<byte> Digest => _digest;
+    public ReadOnlySpan<byte> Digest =>
+        ((ReadOnlySpan<byte>)_digest)[..(Algorithm == VerityAlgorithm.Sha256 ? SHA256.HashSizeInBytes : SHA512.HashSizeInBytes)];
 
-    public VerityAlgorithm Algorithm => _digest.Length == 32 ? VerityAlgorithm.Sha256 : VerityAlgorithm.Sha512;
+    public VerityAlgorithm Algorithm { get; }
 
     /// <summary>The object's path below <c>objects/</c>: two hex digits, a slash, the other digits.</summary>
     public string ObjectPath
@@ -41,7 +49,7 @@ public sealed class ObjectId : IEquatable<ObjectId>
     /// <summary>Takes a raw digest of 32 or 64 bytes; any other length is a <see cref="FormatException"/>.</summary>
     public static ObjectId FromDigest(ReadOnlySpan<byte> digest) =>
         digest.Length is 32 or 64
-            ? new(digest.ToArray())
+            ? new(digest)
             : throw new FormatException($"an fs-verity digest has 32 or 64 bytes, not {digest.Length}");
 
     /// <summary>Reads 64 or 128 lower-case hex digits.</summary>
@@ -70,5 +78,11 @@ public sealed class ObjectId : IEquatable<ObjectId>
     public override int GetHashCode() => BitConverter.ToInt32(_digest);
 
     /// <summary>The digest in lower-case hex.</summary>
-    public override string ToString() => Convert.ToHexStringLower(_digest);
+    public override string ToString() => Convert.ToHexStringLower(Digest);
+
+    [InlineArray(SHA512.HashSizeInBytes)]
+    private struct DigestBytes
+    {
+        private byte _first;
+    }
 }

@@ -29,7 +29,7 @@ internal sealed class ImagePlan
     private const ushort StubPermissions = 0x1A4; // 0644
     private const int StubCount = 256;
 
-    private readonly List<PlannedInode> _inodes = [];
+    private readonly List<PlannedInode> _inodes;
     private readonly Dictionary<Inode.Leaf, int> _linked = [];
     private readonly HashSet<Inode> _stubs = [];
 
@@ -37,6 +37,7 @@ internal sealed class ImagePlan
     {
         Version = version;
         LinkCounts links = tree.CountLinks();
+        _inodes = new(1 + links.Names + StubCount);
         if (version == ErofsVersion.V2)
         {
             AddDepthFirst(tree.Root, links);
@@ -54,6 +55,9 @@ internal sealed class ImagePlan
 
     /// <summary>In the V1 layout the earliest modification time, which compact inodes have; 0 in V2, which has none.</summary>
     public Timestamp BuildTime { get; }
+
+    /// <summary>How many inodes are files whose content is an object.</summary>
+    public int ObjectFiles { get; private set; }
 
     /// <summary>Whether any inode of a V1 layout has a POSIX access control list.</summary>
     public bool HasAcl { get; private set; }
@@ -279,6 +283,7 @@ internal sealed class ImagePlan
         }
 
         _inodes.Add(planned);
+        ObjectFiles += inode is Inode.ObjectFile ? 1 : 0;
     }
 
     /// <summary>Whether a whiteout has to be hidden from overlayfs, which V2 images do not.</summary>

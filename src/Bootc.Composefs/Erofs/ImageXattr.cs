@@ -26,6 +26,9 @@ internal readonly struct ImageXattr : IEquatable<ImageXattr>
         Redirect,
     }
 
+    /// <summary>The object that it is made from; null for the others.</summary>
+    public ObjectId? ObjectId => _source as ObjectId;
+
     public ReadOnlySpan<byte> Name => _form switch
     {
         Form.Metacopy => OverlayXattrs.MetacopyName,

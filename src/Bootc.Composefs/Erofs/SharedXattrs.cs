@@ -1,3 +1,5 @@
+using Bootc.Composefs.Tree;
+
 namespace Bootc.Composefs.Erofs;
 
 /// <summary>The attributes that two or more inodes have alike; they are written once, and inodes refer to them.</summary>
@@ -10,24 +12,7 @@ internal sealed class SharedXattrs
     public SharedXattrs(ImagePlan plan)
     {
         _version = plan.Version;
-        Dictionary<ImageXattr, int> counts = new(2 * plan.Inodes.Length);
-        List<ImageXattr> xattrs = [];
-        for (int i = 0; i < plan.Inodes.Length; i++)
-        {
-            plan.CollectXattrs(i, xattrs);
-            foreach (ImageXattr xattr in xattrs)
-            {
-                counts[xattr] = counts.GetValueOrDefault(xattr) + 1;
-            }
-        }
-
-        foreach ((ImageXattr xattr, int count) in counts)
-        {
-            if (count > 1)
-            {
-                _sorted.Add(xattr);
-            }
-        }
+        _sorted.AddRange(FindShared(plan));
 
         _sorted.Sort(ImageXattr.SharedOrder(_version));
         uint offset = 0;
@@ -36,6 +21,39 @@ internal sealed class SharedXattrs
             _offsets.Add(xattr, offset);
             offset += (uint)xattr.EntryLength(_version);
         }
+    }
+
+    private static HashSet<ImageXattr> FindShared(ImagePlan plan)
+    {
+        // Nearly every file has two attributes that nothing else has: for both, its object's id is remembered.
+        HashSet<ObjectId> objects = new(plan.ObjectFiles);
+        HashSet<ImageXattr> others = [];
+        HashSet<ImageXattr> shared = [];
+        foreach (PlannedInode planned in plan.Inodes)
+        {
+            if (planned.Inode is Inode.ObjectFile file && !objects.Add(file.Id))
+            {
+                shared.Add(ImageXattr.Metacopy(file.Id));
+                shared.Add(ImageXattr.Redirect(file.Id));
+            }
+        }
+
+        List<ImageXattr> xattrs = [];
+        for (int i = 0; i < plan.Inodes.Length; i++)
+        {
+            plan.CollectXattrs(i, xattrs);
+            bool hasObject = plan.Inodes[i].Inode is Inode.ObjectFile;
+            foreach (ImageXattr xattr in xattrs)
+            {
+                bool isOfObject = xattr.ObjectId is { } id && objects.Contains(id);
+                if (!(hasObject && isOfObject) && (isOfObject || !others.Add(xattr)))
+                {
+                    shared.Add(xattr);
+                }
+            }
+        }
+
+        return shared;
     }
 
     /// <summary>Whether an attribute is shared, and where in the shared area it is, in bytes.</summary>

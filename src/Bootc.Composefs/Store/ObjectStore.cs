@@ -23,6 +23,10 @@ public sealed class ObjectStore
     // File systems between which sharing blocks was tried in vain. A race costs one more try.
     private readonly ConcurrentDictionary<(uint Major, uint Minor), byte> _copiedFrom = new();
 
+    // What a system call for each object would only say again: which folders are there, and that fs-verity cannot be had.
+    private readonly bool[] _folders = new bool[256];
+    private volatile bool _cannotSeal;
+
     internal ObjectStore(Repository repository, Dir objects)
     {
         _repository = repository;
@@ -86,6 +90,13 @@ public sealed class ObjectStore
         long copied = Read(source, write + sink);
         RequireSize(source, copied, size);
         return writer.Finish();
+    }
+
+    /// <summary>Whether blocks may be shared with a file: false once that failed with its file system, so that it must be copied.</summary>
+    public bool MayShareBlocksWith(Fd source)
+    {
+        FileStatus status = source.Status();
+        return !_copiedFrom.ContainsKey((status.DeviceMajor, status.DeviceMinor));
     }
 
     /// <summary>Whether there is an object of that name; says nothing of its content.</summary>
@@ -283,9 +294,14 @@ public sealed class ObjectStore
         try
         {
             string path = id.ObjectPath;
-            _objects.TryMakeDir(path[..2]);
-            file.Close();
-            using PendingFile? copy = Seal(file, id);
+            ref bool folder = ref _folders[id.Digest[0]];
+            if (!folder)
+            {
+                _objects.TryMakeDir(path[..2]);
+                folder = true;
+            }
+
+            using PendingFile? copy = _cannotSeal ? null : Seal(file, id);
             if (!(copy ?? file).TryLink(path) && !IsStored(id, size))
             {
                 (copy ?? file).LinkOver(path);
@@ -303,6 +319,7 @@ public sealed class ObjectStore
     /// </summary>
     private PendingFile? Seal(PendingFile file, ObjectId id)
     {
+        file.Close();
         if (TrySeal(file.File, id))
         {
             return null;
@@ -331,7 +348,8 @@ public sealed class ObjectStore
             {
                 if (!FsVerity.TryEnable(file, (uint)Algorithm))
                 {
-                    return !IsVerityRequired ? true : throw new VerityUnavailableException(file.Path);
+                    _cannotSeal = !IsVerityRequired ? true : throw new VerityUnavailableException(file.Path);
+                    return true;
                 }
 
                 return MeasuresAs(file, id) == true

@@ -31,7 +31,7 @@ public sealed class ObjectWriter : IDisposable
             Flush();
         }
 
-        if (content.Length > BufferSize)
+        if (content.Length > BufferSize || (_file is not null && _buffered == 0 && content.Length == BufferSize))
         {
             WriteThrough(content);
         }

@@ -25,6 +25,12 @@ internal sealed record SplitStreamFormat(
     /// <summary>Size of the content type, which is ASCII.</summary>
     public const int ContentTypeSize = 8;
 
+    /// <summary>
+    /// Most objects, and most streams, that one splitstream refers to. The format sets no limit; ours is that tables of digests are held
+    /// in memory. The largest images have a tenth of it in all their layers.
+    /// </summary>
+    public const int MaxReferences = 1 << 20;
+
     private const byte Version = 0;
     private const byte BlockBits = 12;
 

@@ -16,13 +16,12 @@ namespace Bootc.Composefs.Store;
 /// </summary>
 public sealed class SplitStreamReader : IDisposable
 {
-    // An image of a million files has 64 MB of digests; none is known with a tenth of it.
-    private const int MaxReferenceBytes = 64 << 20;
     private const int MaxNamesSize = 4 << 20;
 
     // RFC 8878 asks of every decoder 8 MiB; level 3 uses 2.
     private const int MaxWindowBits = 23;
     private const int CopySize = 128 << 10;
+    private const int ReferencesAtOnce = 256;
 
     private readonly ObjectStore _objects;
     private readonly Fd _file;
@@ -180,17 +179,25 @@ public sealed class SplitStreamReader : IDisposable
     private ImmutableArray<ObjectId> ReadReferences(ByteRange range)
     {
         int digestSize = _format.Algorithm == VerityAlgorithm.Sha256 ? 32 : 64;
-        if (range.Length > MaxReferenceBytes || range.Length % digestSize != 0)
+        if (range.Length > (long)SplitStreamFormat.MaxReferences * digestSize || range.Length % digestSize != 0)
         {
             throw new InvalidDataException($"{range.Length} bytes cannot be its references of {digestSize} bytes each");
         }
 
-        byte[] bytes = new byte[range.Length];
-        _file.ReadAt(bytes, range.Start);
-        ImmutableArray<ObjectId>.Builder ids = ImmutableArray.CreateBuilder<ObjectId>(bytes.Length / digestSize);
-        for (int at = 0; at < bytes.Length; at += digestSize)
+        ImmutableArray<ObjectId>.Builder ids = ImmutableArray.CreateBuilder<ObjectId>((int)(range.Length / digestSize));
+        byte[] buffer = new byte[ReferencesAtOnce * digestSize];
+        for (long at = range.Start; at < range.End;)
         {
-            ids.Add(ObjectId.FromDigest(bytes.AsSpan(at, digestSize)));
+            ReadOnlySpan<byte> digests = buffer.AsSpan(0, (int)Math.Min(buffer.Length, range.End - at));
+            if (_file.ReadAt(buffer.AsSpan(0, digests.Length), at) < digests.Length)
+            {
+                throw new InvalidDataException("its references are cut short");
+            }
+
+            for (at += digests.Length; !digests.IsEmpty; digests = digests[digestSize..])
+            {
+                ids.Add(ObjectId.FromDigest(digests[..digestSize]));
+            }
         }
 
         return ids.MoveToImmutable();

@@ -26,6 +26,8 @@ public sealed class SplitStreamWriter : IDisposable
     private readonly ReferenceTable _objectReferences = new();
     private readonly ReferenceTable _streamReferences = new();
     private readonly SortedDictionary<byte[], int> _names = new(Comparer<byte[]>.Create((a, b) => a.AsSpan().SequenceCompareTo(b)));
+    // What follows an object that is still being stored: inline bytes, then an object, if any.
+    private readonly Queue<(byte[] Inline, Task<ObjectId>? Object)> _waiting = new();
     private long _size;
 
     /// <param name="objects">Where the stream will be stored.</param>
@@ -64,15 +66,54 @@ public sealed class SplitStreamWriter : IDisposable
         _size = checked(_size + content.Length);
     }
 
-    /// <summary>Appends the whole content of an object of the given length.</summary>
+    /// <summary>
+    /// Appends the whole content of an object of the given length. More than 1,048,576 different objects are an
+    /// <see cref="SplitStreamLimitException"/>.
+    /// </summary>
     public void WriteObject(ObjectId id, long size)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(size);
         RequireAlgorithm(id);
         FlushInline();
-        WriteNumber(_objectReferences.IndexOf(id));
+        if (_waiting.Count > 0)
+        {
+            _waiting.Enqueue(([], Task.FromResult(id)));
+        }
+        else
+        {
+            WriteReference(id);
+        }
+
         _size = checked(_size + size);
     }
+
+    /// <summary>As the other, for an object that is still being stored; <see cref="SettleAsync"/> has to follow.</summary>
+    public void WriteObject(Task<ObjectId> stored, long size)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(size);
+        _waiting.Enqueue((_inline.WrittenSpan.ToArray(), stored));
+        _inline.ResetWrittenCount();
+        _size = checked(_size + size);
+    }
+
+    /// <summary>Waits until no more than so many objects are still being stored, and throws what one of them failed with.</summary>
+    public async ValueTask SettleAsync(int most = 0)
+    {
+        while (_waiting.TryPeek(out var next) && (_waiting.Count > most || next.Object is null or { IsCompleted: true }))
+        {
+            ObjectId? id = next.Object is null ? null : await next.Object;
+            _waiting.Dequeue();
+            WriteChunk(next.Inline);
+            if (id is not null)
+            {
+                WriteReference(id);
+            }
+        }
+    }
+
+    /// <summary>Waits until nothing is being stored any more, whatever comes of it.</summary>
+    public Task AbandonAsync() =>
+        Task.WhenAll(_waiting.Select(waiting => waiting.Object).OfType<Task>()).ContinueWith(_ => { }, TaskScheduler.Default);
 
     /// <summary>Refers to another stream or image, which lives as long as this one does. A name refers to one object.</summary>
     public void AddNamedReference(string name, ObjectId id)
@@ -94,14 +135,19 @@ public sealed class SplitStreamWriter : IDisposable
     public ObjectId Finish()
     {
         FlushInline();
+        if (_waiting.Count > 0)
+        {
+            throw new InvalidOperationException("objects of the stream are still being stored");
+        }
+
         _chunks.Dispose();
         byte[] names = CompressNames();
 
         long at = SplitStreamFormat.HeaderSize + SplitStreamFormat.InfoSize;
         SplitStreamFormat format = new(
             _objects.Algorithm,
-            StreamReferences: Next(_streamReferences.Bytes.Length),
-            ObjectReferences: Next(_objectReferences.Bytes.Length),
+            StreamReferences: Next(_streamReferences.Length),
+            ObjectReferences: Next(_objectReferences.Length),
             NamedReferences: Next(names.Length),
             Stream: Next(_spool.Length),
             ContentType: _contentType,
@@ -109,8 +155,8 @@ public sealed class SplitStreamWriter : IDisposable
 
         using ObjectWriter writer = _objects.CreateWriter();
         writer.Write(format.ToBytes());
-        writer.Write(_streamReferences.Bytes);
-        writer.Write(_objectReferences.Bytes);
+        _streamReferences.WriteTo(writer);
+        _objectReferences.WriteTo(writer);
         writer.Write(names);
         _spool.WriteTo(writer);
         return writer.Finish();
@@ -139,13 +185,28 @@ public sealed class SplitStreamWriter : IDisposable
 
     private void FlushInline()
     {
-        if (_inline.WrittenCount > 0)
+        if (_waiting.Count > 0)
         {
-            WriteNumber(-(long)_inline.WrittenCount);
-            _chunks.Write(_inline.WrittenSpan);
-            _inline.ResetWrittenCount();
+            _waiting.Enqueue((_inline.WrittenSpan.ToArray(), null));
+        }
+        else
+        {
+            WriteChunk(_inline.WrittenSpan);
+        }
+
+        _inline.ResetWrittenCount();
+    }
+
+    private void WriteChunk(ReadOnlySpan<byte> inline)
+    {
+        if (!inline.IsEmpty)
+        {
+            WriteNumber(-(long)inline.Length);
+            _chunks.Write(inline);
         }
     }
+
+    private void WriteReference(ObjectId id) => WriteNumber(_objectReferences.IndexOf(id));
 
     private void WriteNumber(long number)
     {
@@ -172,17 +233,28 @@ public sealed class SplitStreamWriter : IDisposable
     private sealed class ReferenceTable
     {
         private readonly Dictionary<ObjectId, int> _indexes = [];
-        private readonly ArrayBufferWriter<byte> _bytes = new();
+        private readonly List<ObjectId> _ids = [];
 
-        public ReadOnlySpan<byte> Bytes => _bytes.WrittenSpan;
+        /// <summary>Bytes of the table.</summary>
+        public long Length => _ids.Sum(id => (long)id.Digest.Length);
+
+        public void WriteTo(ObjectWriter writer)
+        {
+            foreach (ObjectId id in _ids)
+            {
+                writer.Write(id.Digest);
+            }
+        }
 
         public int IndexOf(ObjectId id)
         {
             if (!_indexes.TryGetValue(id, out int index))
             {
-                index = _indexes.Count;
+                index = _ids.Count < SplitStreamFormat.MaxReferences
+                    ? _ids.Count
+                    : throw new SplitStreamLimitException($"it has more than {SplitStreamFormat.MaxReferences} different objects");
                 _indexes.Add(id, index);
-                _bytes.Write(id.Digest);
+                _ids.Add(id);
             }
 
             return index;

@@ -45,6 +45,8 @@ public abstract partial class Inode
         public void Set(FileName name, Inode inode)
         {
             DirectoryEntry entry = new(name, inode);
+            inode._isNamedAgain = inode._isNamed;
+            inode._isNamed = true;
             if (Locate(name.Bytes, out int run, out int index))
             {
                 _runs[run][index] = entry;

@@ -6,9 +6,30 @@ namespace Bootc.Composefs.Tree;
 /// </summary>
 public abstract partial class Inode
 {
+    // The metadata field by field: the runtime packs these closer than structs, and there are many inodes.
+    private XattrList _xattrs = XattrList.Empty;
+    private long _seconds;
+    private uint _nanoseconds;
+    private uint _uid;
+    private uint _gid;
+    private ushort _permissions;
+    private bool _isNamed;
+    private bool _isNamedAgain;
+
     private Inode(Metadata metadata) => Metadata = metadata;
 
-    public Metadata Metadata { get; set; }
+    public Metadata Metadata
+    {
+        get => new(_permissions, _uid, _gid, new(_seconds, _nanoseconds), _xattrs);
+        set
+        {
+            _permissions = value.Permissions;
+            _uid = value.Uid;
+            _gid = value.Gid;
+            (_seconds, _nanoseconds) = value.Mtime;
+            _xattrs = value.Xattrs;
+        }
+    }
 
     public abstract FileType Type { get; }
 
@@ -20,8 +41,16 @@ public abstract partial class Inode
         {
         }
 
+        /// <summary>Whether directories ever gave it more than one name. Those that have gone since are not counted out.</summary>
+        internal bool MayHaveSeveralNames => _isNamedAgain;
+
         /// <summary>An inode of its own with the same content and metadata, for breaking a hard link.</summary>
-        public Leaf Copy() => (Leaf)MemberwiseClone();
+        public Leaf Copy()
+        {
+            Leaf copy = (Leaf)MemberwiseClone();
+            copy._isNamed = copy._isNamedAgain = false;
+            return copy;
+        }
     }
 
     /// <summary>A regular file, wherever its content is.</summary>

@@ -3,36 +3,40 @@ namespace Bootc.Composefs.Tree;
 /// <summary>The number of names of each inode of a tree, as <c>st_nlink</c> counts them, at the time it was made.</summary>
 public sealed class LinkCounts
 {
-    private readonly Dictionary<Inode.Leaf, int> _several = [];
+    // Leaves that had several names at some time; the others have one.
+    private readonly Dictionary<Inode.Leaf, int> _linked = [];
 
     internal LinkCounts(FileTree tree)
     {
-        HashSet<Inode.Leaf> once = [];
         Stack<Inode.Directory> pending = new([tree.Root]);
         while (pending.TryPop(out Inode.Directory? directory))
         {
             foreach (DirectoryEntry entry in directory.Entries)
             {
+                Names++;
                 if (entry.Inode is Inode.Directory child)
                 {
                     pending.Push(child);
                 }
-                else if (entry.Inode is Inode.Leaf leaf && !once.Add(leaf))
+                else if (entry.Inode is Inode.Leaf { MayHaveSeveralNames: true } leaf)
                 {
-                    _several[leaf] = _several.GetValueOrDefault(leaf, 1) + 1;
+                    _linked[leaf] = _linked.GetValueOrDefault(leaf) + 1;
                 }
             }
         }
     }
 
+    /// <summary>Names in the whole tree, without the root's.</summary>
+    public int Names { get; }
+
     /// <summary>Whether any leaf has more than one name.</summary>
-    public bool AnySeveral => _several.Count > 0;
+    public bool AnySeveral => _linked.Values.Any(names => names > 1);
 
     /// <summary>Names of a leaf, or 2 and the number of subdirectories of a directory.</summary>
     public int Of(Inode inode) => inode switch
     {
         Inode.Directory directory => 2 + directory.Entries.Count(e => e.Inode is Inode.Directory),
-        Inode.Leaf leaf => _several.GetValueOrDefault(leaf, 1),
+        Inode.Leaf leaf => _linked.GetValueOrDefault(leaf, 1),
         _ => 1,
     };
 }

@@ -52,6 +52,51 @@ public class SplitStreamTests
     }
 
     [Fact]
+    public void Refers_to_as_many_objects_as_can_be_read_again_and_to_no_more()
+    {
+        using RepositoryFixture fixture = new(VerityAlgorithm.Sha256);
+        using SplitStreamWriter writer = new(fixture.Objects, "ocilayer");
+        for (int i = 0; i < SplitStreamFormat.MaxReferences; i++)
+        {
+            writer.WriteObject(Numbered(i), 1);
+        }
+
+        writer.Invoking(w => w.WriteObject(Numbered(-1), 1)).Should().Throw<SplitStreamLimitException>().WithMessage("*more than 1048576 different objects*");
+        writer.WriteObject(Numbered(0), 1);
+
+        using SplitStreamReader reader = SplitStreamReader.Open(fixture.Objects, writer.Finish());
+        reader.ObjectReferences.Should().HaveCount(1_048_576);
+        reader.ObjectReferences[^1].Should().Be(Numbered(SplitStreamFormat.MaxReferences - 1));
+
+        static ObjectId Numbered(int number)
+        {
+            byte[] digest = new byte[32];
+            BinaryPrimitives.WriteInt32LittleEndian(digest, number);
+            return ObjectId.FromDigest(digest);
+        }
+    }
+
+    [Fact]
+    public async Task Keeps_its_order_whichever_object_is_stored_first()
+    {
+        using RepositoryFixture fixture = new();
+        ObjectId[] ids = [.. Enumerable.Range(0, 2).Select(i => fixture.Objects.Ensure(new byte[100 + i]))];
+        TaskCompletionSource<ObjectId> late = new();
+        using SplitStreamWriter writer = new(fixture.Objects, "ocilayer");
+        writer.WriteInline("one"u8);
+        writer.WriteObject(late.Task, 100);
+        writer.WriteInline("two!"u8);
+        writer.WriteObject(Task.FromResult(ids[1]), 101);
+        await writer.SettleAsync(most: 2);
+        writer.Invoking(w => w.Finish()).Should().Throw<InvalidOperationException>();
+        late.SetResult(ids[0]);
+        await writer.SettleAsync();
+
+        NaiveSplitStream stream = await NaiveSplitStream.ReadAsync(File.ReadAllBytes(fixture.PathOf(writer.Finish())), digestSize: 64);
+        stream.Chunks.Select(c => c is byte[] bytes ? $"{bytes.Length}" : $"{c}").Should().Equal("3", $"{ids[0]}", "4", $"{ids[1]}");
+    }
+
+    [Fact]
     public async Task Writes_references_once_in_order_of_use_and_their_names_sorted()
     {
         using RepositoryFixture fixture = new();
