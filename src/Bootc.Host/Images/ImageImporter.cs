@@ -39,7 +39,9 @@ public sealed class ImageImporter(Repository repository, Steps steps)
     {
         ImmutableArray<ObjectId> layers = await ImportLayersAsync(source, image, cancellationToken);
 
+        GiveMemoryBack();
         FileTree tree = steps.Run("Applying the layers", () => ApplyLayers(image, layers, cancellationToken));
+        GiveMemoryBack();
         ImageFiles files = new(tree, repository.Objects.Open);
         ImmutableArray<(ErofsVersion Version, ObjectId Id)> plain = steps.Run("Writing the image", () =>
         {
@@ -72,8 +74,9 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         ConcurrentDictionary<DiffId, ObjectId> imported = [];
         ParallelOptions options = new() { MaxDegreeOfParallelism = LayersAtOnce, CancellationToken = cancellationToken };
 
-        // An image may have the same layer twice, an empty one for instance.
-        await Parallel.ForEachAsync(image.Layers.Index().DistinctBy(layer => layer.Item.DiffId), options, async (layer, cancellation) =>
+        // An image may have the same layer twice, an empty one for instance. The largest first: it decides how long all of them take.
+        var layers = image.Layers.Index().DistinctBy(layer => layer.Item.DiffId).OrderByDescending(layer => layer.Item.Blob.Size);
+        await Parallel.ForEachAsync(layers, options, async (layer, cancellation) =>
         {
             (int index, ImageLayer item) = layer;
             imported[item.DiffId] = repository.Streams.TryFind(LayerStore.NameOf(item.DiffId))
@@ -82,14 +85,20 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         return [.. image.Layers.Select(layer => imported[layer.DiffId])];
     }
 
+    /// <summary>
+    /// The tables of the layers have just become garbage, tens of megabytes for a large image. Left alone, the collector would look
+    /// for them only after the next stage had taken as much again.
+    /// </summary>
+    private static void GiveMemoryBack() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+
     private Task<ObjectId> ImportLayerAsync(IImageSource source, ImageLayer layer, string what, CancellationToken cancellationToken)
     {
         // How long a layer is that was compressed shows only at its end.
-        bool isCompressed = layer.Blob.MediaType is not (MediaTypes.Layer or MediaTypes.DockerLayer);
+        bool isCompressed = !LayerCompression.IsNone(layer.Blob.MediaType);
         return steps.RunAsync(what, isCompressed ? null : layer.Blob.Size, async meter =>
         {
             using LayerStream stream = await source.OpenLayerAsync(layer, cancellationToken);
-            return _layers.Add(stream, meter, cancellationToken);
+            return await _layers.AddAsync(stream, meter, cancellationToken);
         });
     }
 

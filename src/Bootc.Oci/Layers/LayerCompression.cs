@@ -17,6 +17,9 @@ public static class LayerCompression
         Zstd,
     }
 
+    /// <summary>Whether blobs of this media type are tars as they are.</summary>
+    public static bool IsNone(string mediaType) => mediaType is MediaTypes.Layer or MediaTypes.DockerLayer;
+
     /// <summary>The uncompressed bytes of a blob, which the stream then owns. Corrupt data is an <see cref="InvalidDataException"/>.</summary>
     public static Stream Open(string mediaType, Stream blob)
     {

@@ -12,9 +12,13 @@ namespace Bootc.Oci.Layers;
 /// made of it: the taker reads its own copy back and hands the bytes to <see cref="AccountTaken"/>, and until it has
 /// handed over all of them the stream cannot be read on or verified.
 /// </remarks>
-public abstract class LayerStream(DiffId diffId) : ReadOnlyStream
+/// <param name="diffId">The digest this tar must have.</param>
+/// <param name="isVerifiedBelow">
+/// Whether <see cref="ReadTar"/> itself fails, at the latest at the end, where the tar has another digest: then it is not hashed again.
+/// </param>
+public abstract class LayerStream(DiffId diffId, bool isVerifiedBelow = false) : ReadOnlyStream
 {
-    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(diffId.Digest.Algorithm);
+    private readonly IncrementalHash? _hash = isVerifiedBelow ? null : IncrementalHash.CreateHash(diffId.Digest.Algorithm);
     private long _length;
     private long _owed;
     private bool _verified;
@@ -93,7 +97,7 @@ public abstract class LayerStream(DiffId diffId) : ReadOnlyStream
     {
         if (disposing)
         {
-            _hash.Dispose();
+            _hash?.Dispose();
         }
 
         base.Dispose(disposing);
@@ -101,7 +105,7 @@ public abstract class LayerStream(DiffId diffId) : ReadOnlyStream
 
     private void Account(ReadOnlySpan<byte> bytes)
     {
-        _hash.AppendData(bytes);
+        _hash?.AppendData(bytes);
         _length += bytes.Length;
         if (_length > Limits.LayerSize)
         {
@@ -111,7 +115,7 @@ public abstract class LayerStream(DiffId diffId) : ReadOnlyStream
 
     private void Finish()
     {
-        Digest found = Digest.Of(diffId.Digest.Algorithm, _hash.GetHashAndReset());
+        Digest found = _hash is null ? diffId.Digest : Digest.Of(diffId.Digest.Algorithm, _hash.GetHashAndReset());
         _verified = found == diffId.Digest;
         if (!_verified)
         {

@@ -1,0 +1,114 @@
+using Bootc.Composefs;
+using Bootc.Composefs.Store;
+using Bootc.Linux;
+using Bootc.Oci.Layers;
+
+namespace Bootc.Host.Images;
+
+/// <summary>
+/// Stores one layer: large files become objects, all else is kept byte for byte in a splitstream, so that the tar can be put together
+/// again.
+/// </summary>
+/// <remarks>The layer is read and hashed in its order; objects are hashed and written on other processors meanwhile.</remarks>
+internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMeter meter, CancellationToken cancellationToken) : IDisposable
+{
+    private const string ContentType = "ocilayer";
+    private const int BufferSize = 128 << 10;
+
+    // Objects that are not stored yet, while what follows them is kept in memory.
+    private const int MaxWaiting = 256;
+
+    private readonly ParallelObjects _parallel = new(objects);
+    private readonly SplitStreamWriter _stream = new(objects, ContentType);
+    private readonly TarReader _tar = new(layer);
+
+    /// <summary>Returns the object of the splitstream.</summary>
+    /// <exception cref="InvalidDataException">The layer is malformed or not the one it should be.</exception>
+    public async Task<ObjectId> RunAsync()
+    {
+        try
+        {
+            await AddEntriesAsync();
+            await _stream.SettleAsync();
+            layer.Verify();
+            return _stream.Finish();
+        }
+        catch (SplitStreamLimitException e)
+        {
+            throw new InvalidDataException($"layer {layer.DiffId} cannot be stored: {e.Message}", e);
+        }
+        finally
+        {
+            await _stream.AbandonAsync(); // the repository may be closed next
+        }
+    }
+
+    public void Dispose()
+    {
+        _stream.Dispose();
+        _parallel.Dispose();
+    }
+
+    private async Task AddEntriesAsync()
+    {
+        byte[] buffer = new byte[BufferSize];
+        while (_tar.TryReadEntry(out TarEntry? entry))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            _stream.WriteInline(_tar.RawBytes);
+            if (entry.Size > LayerStore.MaxInlineSize)
+            {
+                _stream.WriteObject(await AddContentAsync(entry), entry.Size);
+                await _stream.SettleAsync(MaxWaiting);
+            }
+            else if (entry.Size > 0)
+            {
+                _stream.WriteInline(LayerStore.ReadContent(_tar, entry, buffer));
+            }
+        }
+
+        for (int read; (read = _tar.ReadTrailer(buffer)) > 0;)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            _stream.WriteInline(buffer.AsSpan(0, read));
+        }
+    }
+
+    /// <summary>Reads a file's content; the task that is returned goes on storing it.</summary>
+    private async Task<Task<ObjectId>> AddContentAsync(TarEntry entry)
+    {
+        using Fd? file = layer.TryTakeContentFile(entry.Size);
+        if (file is null)
+        {
+            return await _parallel.StoreAsync(ReadTar, entry.Size, cancellationToken);
+        }
+
+        Task<ObjectId> stored = objects.MayShareBlocksWith(file)
+            ? Task.FromResult(objects.EnsureFrom(file, entry.Size, Account))
+            : await _parallel.StoreAsync(ReadFile, entry.Size, cancellationToken);
+        _tar.ContentWasTaken();
+        return stored;
+
+        int ReadFile(Span<byte> buffer)
+        {
+            int read = file.Read(buffer);
+            Account(buffer[..read]);
+            return read > 0 ? read : throw new InvalidDataException($"{file.Path} became shorter while it was read");
+        }
+    }
+
+    private int ReadTar(Span<byte> buffer)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        int read = _tar.ReadContent(buffer);
+        meter.Add(read);
+        return read;
+    }
+
+    private void Account(ReadOnlySpan<byte> content)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        layer.AccountTaken(content);
+        meter.Add(content.Length);
+    }
+}
