@@ -39,6 +39,22 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
     /// <summary>Opens a block device that nothing else may hold (mounted or claimed gives EBUSY).</summary>
     public static Fd OpenExclusive(string path) => Open(path, O_RDWR | O_EXCL);
 
+    /// <summary>Takes over a descriptor that this process was started with; null where it has none of that number.</summary>
+    public static Fd? TryInherit(int number)
+    {
+        Fd inherited = new(number, $"descriptor {number}");
+        try
+        {
+            inherited.Status();
+            return inherited;
+        }
+        catch (SyscallException e) when (e.Errno == Errno.EBADF)
+        {
+            inherited.SetHandleAsInvalid();
+            return null;
+        }
+    }
+
     /// <summary>A second, read-only descriptor of the same file; the way to lose write access to an unnamed file.</summary>
     public Fd ReopenRead() => new(Syscall.Check(OpenRaw(ProcPath, O_RDONLY), "reopen", Path), Path);
 

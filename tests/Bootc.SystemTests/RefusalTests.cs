@@ -30,12 +30,21 @@ public sealed partial class RefusalTests : IDisposable
     [InlineData("cp -r /usr/lib/modules/* /usr/lib/modules/another", "the image has 2 kernels \\(.*another\\)")]
     [InlineData("rm /usr/lib/modules/*/initramfs.img", "has no initrd: ")]
     [InlineData("rm /usr/lib/systemd/boot/efi/*", "the image has no boot loader: ")]
+    [InlineData("mkdir -p /usr/lib/bootc/kargs.d && echo 'kargs = 1' > /usr/lib/bootc/kargs.d/10.toml", "/usr/lib/bootc/kargs.d/10.toml:1: kargs: wanted a list")]
+    [InlineData("mkdir -p /etc/bootc/install && printf '[install]\\nkarg = 1' > /etc/bootc/install/10.toml", "/etc/bootc/install/10.toml:2: install.karg: there is no such key")]
+    [InlineData("mkdir -p /etc/bootc/install && printf '[install]\\nenforce-container-sigpolicy = true' > /etc/bootc/install/10.toml", "signatures are not checked yet")]
     public async Task An_image_that_could_not_boot_is_refused(string change, string message) =>
         await RefusedAsync(Privileged, ToDisk, message, $"FROM {await LabImages.Debian}\nRUN {change}\n");
 
     [Fact]
     public async Task A_disk_that_is_too_small_is_refused_with_the_size_it_must_have() =>
         await RefusedAsync(Privileged, ToDisk, "is too small: it has 512 MiB, and this image needs at least [0-9]+ MiB", diskSize: 512 << 20);
+
+    [Fact]
+    public async Task Keys_for_a_root_whose_home_is_read_only_are_refused() =>
+        await RefusedAsync(
+            Privileged, $"{ToDisk} --root-ssh-authorized-keys /etc/keys", "cannot be written to /root/.ssh, .*make /root a link to a directory in /var",
+            $"FROM {await LabImages.Debian}\nRUN rm /root && mkdir /root && echo ssh-ed25519 AAAA > /etc/keys\n");
 
     [Fact]
     public async Task A_disk_that_is_not_empty_is_refused_without_wipe() =>

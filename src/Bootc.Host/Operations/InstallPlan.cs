@@ -195,7 +195,9 @@ public sealed record InstallPlan(
         [
             .. (string[])(rootSpec.Length > 0 ? [$"root={rootSpec}"] : []),
             "rw",
-            .. (string[])(bootSpec.Length > 0 ? [$"boot={bootSpec}", $"systemd.mount-extra={bootSpec}:/boot:auto:ro"] : []),
+
+            // Without upstream's boot=: initramfs-tools would take it for the name of a script that mounts the root.
+            .. (string[])(bootSpec.Length > 0 ? [$"systemd.mount-extra={bootSpec}:/boot:auto:ro"] : []),
             .. (string[])(options.DisableSelinux ? ["selinux=0"] : []),
         ];
         return new(

@@ -16,18 +16,26 @@ internal sealed class ProgressLine : IDisposable
     private readonly List<string> _running = [];
     private bool _isDrawn;
 
-    public ProgressLine(TextWriter error, bool isTerminal)
+    /// <param name="error">Where to show them.</param>
+    /// <param name="isTerminal">Whether a line there can be redrawn.</param>
+    /// <param name="protocol">Who is told, too; null for nobody.</param>
+    public ProgressLine(TextWriter error, bool isTerminal, ProgressProtocol? protocol = null)
     {
         _error = error;
         _isTerminal = isTerminal;
-        Steps = new(Show);
+        Steps = new(news =>
+        {
+            Show(news);
+            protocol?.Show(news);
+        });
     }
 
     /// <summary>The steps that are shown here.</summary>
     public Steps Steps { get; }
 
     /// <summary>A line on the given writer, redrawn if that is this process's stderr and a terminal.</summary>
-    public static ProgressLine On(TextWriter error) => new(error, ReferenceEquals(error, Console.Error) && !Console.IsErrorRedirected);
+    public static ProgressLine On(TextWriter error, ProgressProtocol? protocol = null) =>
+        new(error, ReferenceEquals(error, Console.Error) && !Console.IsErrorRedirected, protocol);
 
     /// <summary>Leaves an empty line to whoever writes next.</summary>
     public void Dispose()

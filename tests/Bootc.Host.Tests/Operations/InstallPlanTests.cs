@@ -96,7 +96,7 @@ public class InstallPlanTests
         { new() { RootMountSpec = "" }, "rw" },
         { new() { DiscoverablePartitions = true }, "rw" },
         { new() { DiscoverablePartitions = false, BootMountSpec = "" }, $"root=UUID={Uuid} rw" },
-        { new() { BootMountSpec = "LABEL=x" }, $"root=UUID={Uuid} rw boot=LABEL=x systemd.mount-extra=LABEL=x:/boot:auto:ro" },
+        { new() { BootMountSpec = "LABEL=x" }, $"root=UUID={Uuid} rw systemd.mount-extra=LABEL=x:/boot:auto:ro" },
     };
 
     [Theory]

@@ -23,11 +23,17 @@ internal static class ToDiskCommand
         DiskOptions disk = new();
         SourceOptions source = new();
         SystemOptions system = new();
+        Option<int?> progressFd = new("--progress-fd")
+        {
+            Description = "Tell of the progress on this file descriptor, a pipe, in lines of JSON (upstream's progress protocol)",
+            HelpName = "N",
+        };
         UnavailableOptions unavailable = new();
 
         disk.AddTo(command, unavailable);
         source.AddTo(command, unavailable);
         system.AddTo(command, unavailable);
+        command.Add(progressFd);
         AddUnavailable(command, unavailable);
 
         command.SetAction(async (parse, cancellationToken) =>
@@ -36,7 +42,8 @@ internal static class ToDiskCommand
             InstallOptions options = Read(parse, disk, source, system);
             InstallResult result;
             using (LoggerFactory loggers = Composition.CreateLoggers())
-            using (ProgressLine progress = ProgressLine.On(parse.InvocationConfiguration.Error))
+            using (ProgressProtocol? protocol = parse.GetValue(progressFd) is { } fd ? ProgressProtocol.On(fd, parse.InvocationConfiguration.Error) : null)
+            using (ProgressLine progress = ProgressLine.On(parse.InvocationConfiguration.Error, protocol))
             {
                 result = await new Host.Operations.Install(new Programs(loggers.CreateLogger<Programs>()), progress.Steps).RunAsync(options, InstallEnvironment.Read(), cancellationToken);
             }

@@ -1,0 +1,79 @@
+using System.IO.Pipes;
+using System.Text;
+using System.Text.Json;
+using Bootc.Host;
+using Bootc.Rendering;
+
+namespace Bootc.Tests.Rendering;
+
+public class ProgressProtocolTests
+{
+    [Fact]
+    public async Task Sends_a_line_for_the_start_one_per_step_and_few_for_the_bytes_between()
+    {
+        using MemoryStream pipe = new();
+        using ProgressProtocol protocol = new(pipe, TextWriter.Null, new StoppedClock());
+        Steps steps = new(protocol.Show);
+
+        await steps.RunAsync("Importing layer 1 of 1", total: 100 << 20, meter =>
+        {
+            for (int i = 0; i < 100; i++)
+            {
+                meter.Add(1 << 20);
+            }
+
+            return Task.FromResult(true);
+        });
+        steps.Run("Applying the layers", () => { });
+
+        JsonElement[] lines = Lines(pipe);
+        lines.Select(line => line.GetProperty("type").GetString()).Should().Equal("Start", "ProgressBytes", "ProgressBytes", "ProgressSteps", "ProgressSteps");
+        lines[0].GetProperty("version").GetString().Should().Be("0.1.0");
+        lines[2].GetRawText().Should().Be(
+            """{"type":"ProgressBytes","task":"pulling","description":"Importing the image","id":"pulling","bytesCached":0,"bytes":104857600,"bytesTotal":104857600,"""
+            + "\"stepsCached\":0,\"steps\":1,\"stepsTotal\":0,\"subtasks\":[{\"subtask\":\"layer\",\"description\":\"Importing layer 1 of 1\",\"id\":\"Importing layer 1 of 1\","
+            + "\"bytesCached\":0,\"bytes\":104857600,\"bytesTotal\":104857600}]}");
+        lines[4].GetRawText().Should().Be(
+            """{"type":"ProgressSteps","task":"installing","description":"Applying the layers","id":"installing","stepsCached":0,"steps":2,"stepsTotal":0,"subtasks":[]}""");
+    }
+
+    [Fact]
+    public void A_broken_pipe_ends_the_news_and_nothing_else()
+    {
+        using StringWriter error = new();
+        using AnonymousPipeServerStream pipe = new(PipeDirection.Out);
+        using (AnonymousPipeClientStream reader = new(PipeDirection.In, pipe.ClientSafePipeHandle))
+        {
+        }
+
+        using ProgressProtocol protocol = new(pipe, error, TimeProvider.System);
+        Steps steps = new(protocol.Show);
+
+        steps.Run("One", () => 1).Should().Be(1);
+        steps.Run("Two", () => 2).Should().Be(2);
+
+        error.ToString().Should().StartWith("warning: nobody is told of the progress any more: ");
+        error.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().ContainSingle();
+    }
+
+    [Theory]
+    [InlineData("1000000")]
+    [InlineData("-1")]
+    public async Task A_descriptor_that_is_no_pipe_is_refused(string descriptor)
+    {
+        using StringWriter error = new();
+
+        (await Program.RunAsync(["install", "to-disk", "/dev/null", $"--progress-fd={descriptor}"], TextWriter.Null, error, CancellationToken.None)).Should().Be(1);
+
+        error.ToString().Should().StartWith($"error: --progress-fd {descriptor} is not a pipe");
+    }
+
+    private static JsonElement[] Lines(MemoryStream pipe) =>
+        [.. Encoding.UTF8.GetString(pipe.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+
+    /// <summary>No time passes, so that nothing between the ends of a step is old enough to be sent.</summary>
+    private sealed class StoppedClock : TimeProvider
+    {
+        public override long GetTimestamp() => 1;
+    }
+}
