@@ -224,8 +224,8 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
         JsonElement[] events = [.. (await machines.Progress).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
 
         events[0].GetProperty("type").GetString().Should().Be("Start");
-        events.Where(e => e.GetProperty("type").GetString() == type).Should().NotBeEmpty()
-            .And.OnlyContain(e => fields.All(field => e.TryGetProperty(field, out _)));
+        events.Where(e => e.GetProperty("type").GetString() == type).Should().NotBeEmpty().And.AllSatisfy(
+            e => e.EnumerateObject().Select(field => field.Name).Should().Equal(["type", .. fields]));
     }
 
     [Fact]
