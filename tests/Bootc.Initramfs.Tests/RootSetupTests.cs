@@ -122,6 +122,20 @@ public sealed class RootSetupTests(InstalledDisk disk) : IClassFixture<Installed
         result.Should().Be(new ProgramOutput(0, "", ""));
     }
 
+    [Theory]
+    [InlineData("composefs.digest=?v1-sha512-12:ID")]
+    [InlineData("composefs.digest=?v2-sha512-12:ID")]
+    [InlineData("composefs=?OTHER composefs.digest=v1-sha256-12:00 composefs.digest=?v1-sha512-12:ID")]
+    public async Task The_image_may_be_named_with_the_version_of_its_format(string arguments)
+    {
+        ProgramOutput result = await disk.RunAsync($"""
+            $setup setup-root --sysroot sysroot --cmdline 'rw {Named(arguments)}'
+            findmnt -n -o SOURCE sysroot | tail -1
+            """);
+
+        result.Should().Be(new ProgramOutput(0, $"composefs:{disk.Id}\n", ""));
+    }
+
     [Fact]
     public async Task The_running_kernels_command_line_is_the_default()
     {

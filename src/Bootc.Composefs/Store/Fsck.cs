@@ -13,8 +13,6 @@ namespace Bootc.Composefs.Store;
 /// </summary>
 public sealed class Fsck
 {
-    private const string ObjectsName = "objects";
-
     // Content that a stream's name states the digest of, whatever kind of stream it is (specification §5.1).
     private const string DigestMark = "sha256:";
 
@@ -47,7 +45,7 @@ public sealed class Fsck
         foreach (DirEntry entry in _repository.Root.Entries())
         {
             // bootc/ holds the storage of containers that belong to the system.
-            if (entry.Text is not (RepositoryConfig.FileName or ObjectsName or "streams" or "images" or "bootc"))
+            if (entry.Text is not (RepositoryConfig.FileName or Repository.ObjectsName or "streams" or "images" or "bootc"))
             {
                 LeftOver(entry.Text, "is not part of a repository");
             }
@@ -56,11 +54,11 @@ public sealed class Fsck
 
     private void CheckObjects()
     {
-        using Dir objects = _repository.Root.OpenDir(ObjectsName);
+        using Dir objects = _repository.Root.OpenDir(Repository.ObjectsName);
         ParallelOptions options = new() { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = _cancellation };
         Parallel.ForEach(objects.Entries(), options, prefix =>
         {
-            string path = $"{ObjectsName}/{prefix.Text}";
+            string path = $"{Repository.ObjectsName}/{prefix.Text}";
             if (prefix.Kind != FileKind.Directory || prefix.Text.Length != 2)
             {
                 LeftOver(path, "is not a directory of objects");

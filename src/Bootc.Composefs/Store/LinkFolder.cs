@@ -10,6 +10,7 @@ internal sealed class LinkFolder(Dir root, string folder)
 {
     private const string RefsName = "refs";
     private const string ObjectsPrefix = "objects/";
+    private const string TemporaryPrefix = ".symlink-";
     private const int MaxDepth = 16;
 
     /// <summary>The folder's name in the repository.</summary>
@@ -64,7 +65,7 @@ internal sealed class LinkFolder(Dir root, string folder)
         void Collect(string path, int depth)
         {
             using Dir? dir = root.TryOpenDir(path);
-            foreach (DirEntry entry in dir?.Entries() ?? [])
+            foreach (DirEntry entry in dir is null ? [] : EntriesOf(dir))
             {
                 string inner = $"{path}/{entry.Text}";
                 if (entry.Kind == FileKind.Symlink)
@@ -78,6 +79,9 @@ internal sealed class LinkFolder(Dir root, string folder)
             }
         }
     }
+
+    /// <summary>Whether a name in the repository is one of those that a killed writer may have left.</summary>
+    public static bool IsTemporaryName(string name) => name.StartsWith(TemporaryPrefix, StringComparison.Ordinal);
 
     /// <summary>Makes a link to another path of the repository, or turns an existing one to it in one step.</summary>
     public static void Put(Dir root, string path, string target)
@@ -94,7 +98,7 @@ internal sealed class LinkFolder(Dir root, string folder)
             return;
         }
 
-        string temporary = $".symlink-{Guid.NewGuid():N}";
+        string temporary = $"{TemporaryPrefix}{Guid.NewGuid():N}";
         root.TrySymlink(relative, temporary);
         try
         {
@@ -148,8 +152,12 @@ internal sealed class LinkFolder(Dir root, string folder)
     private IReadOnlyList<DirEntry> Entries()
     {
         using Dir? dir = root.TryOpenDir(folder);
-        return dir?.Entries() ?? [];
+        return dir is null ? [] : [.. EntriesOf(dir)];
     }
+
+    /// <summary>Not every file system tells the kinds; a name that was overlooked would let its objects be collected.</summary>
+    private static IEnumerable<DirEntry> EntriesOf(Dir dir) =>
+        dir.Entries().Select(e => e.Kind == 0 && dir.TryStatus(e.Name) is { } status ? e with { Kind = status.Kind } : e);
 
     private string? TryReadLink(string path) => TryReadLink(root, path);
 

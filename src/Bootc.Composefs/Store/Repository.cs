@@ -11,7 +11,11 @@ namespace Bootc.Composefs.Store;
 public sealed class Repository : IDisposable
 {
     private const uint DirectoryMode = 0x1C0; // 0700: setuid programs of images must not be reachable by users
-    private const string ObjectsName = "objects";
+
+    /// <summary>The folder of the objects.</summary>
+    internal const string ObjectsName = "objects";
+
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(100);
 
     // A second lock of this process would make its own collection of garbage wait for ever.
     private static readonly ConcurrentDictionary<(uint Major, uint Minor, ulong Inode), byte> OpenHere = new();
@@ -22,7 +26,7 @@ public sealed class Repository : IDisposable
     private readonly (uint, uint, ulong) _identity;
     private bool _disposed;
 
-    private Repository(Dir root, VerityMode verity, Func<Dir, RepositoryConfig> configure)
+    private Repository(Dir root, VerityMode verity, Func<Dir, RepositoryConfig> configure, Func<Dir, FileLock> acquire)
     {
         FileStatus status = root.Status(".");
         _identity = (status.DeviceMajor, status.DeviceMinor, status.Inode);
@@ -35,7 +39,7 @@ public sealed class Repository : IDisposable
         Verity = verity;
         try
         {
-            _lock = FileLock.TryDirectory(root, exclusive: false)!; // waits, so it is never null
+            _lock = acquire(root);
             Config = configure(root);
             _objects = root.TryOpenDir(ObjectsName) ?? root.EnsureDir(ObjectsName);
         }
@@ -71,6 +75,9 @@ public sealed class Repository : IDisposable
 
     public ImageStore Images { get; }
 
+    /// <summary>Whether nobody else can have it open.</summary>
+    internal bool IsAlone { get; private init; }
+
     internal Dir Root => _root;
 
     /// <summary>
@@ -84,6 +91,26 @@ public sealed class Repository : IDisposable
 
     /// <summary>Opens an existing repository; <paramref name="directory"/> stays the caller's.</summary>
     public static Repository Open(Dir directory, VerityMode verity) => Opened(directory.Reopen(), verity, ReadConfig);
+
+    /// <summary>As <see cref="Open"/>, but for this process alone: waits until nobody else has it open, and others wait for it.</summary>
+    public static Repository OpenAlone(Dir directory, VerityMode verity, CancellationToken cancellationToken)
+    {
+        return Opened(directory.Reopen(), verity, ReadConfig, Acquire);
+
+        FileLock Acquire(Dir root)
+        {
+            while (true)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (FileLock.TryDirectory(root, exclusive: true, wait: false) is { } taken)
+                {
+                    return taken;
+                }
+
+                cancellationToken.WaitHandle.WaitOne(RetryAfter);
+            }
+        }
+    }
 
     /// <summary>Starts the only way to give names to objects, which makes them durable first.</summary>
     public Publication BeginPublication()
@@ -116,14 +143,22 @@ public sealed class Repository : IDisposable
         }
     }
 
+    /// <summary>Whether a name in the repository or its objects is one of those that a killed writer may have left.</summary>
+    internal static bool IsTemporaryName(string name) => PendingFile.IsTemporaryName(name) || LinkFolder.IsTemporaryName(name);
+
     /// <summary>Makes all that was written durable.</summary>
     internal void Sync() => _root.SyncFilesystem();
 
-    private static Repository Opened(Dir root, VerityMode verity, Func<Dir, RepositoryConfig> configure)
+    /// <param name="acquire">Takes an exclusive lock; null for a shared one.</param>
+    private static Repository Opened(
+        Dir root, VerityMode verity, Func<Dir, RepositoryConfig> configure, Func<Dir, FileLock>? acquire = null)
     {
         try
         {
-            return new(root, verity, configure);
+            return new(root, verity, configure, acquire ?? (dir => FileLock.TryDirectory(dir, exclusive: false)!)) // waits, so it is never null
+            {
+                IsAlone = acquire is not null,
+            };
         }
         catch
         {

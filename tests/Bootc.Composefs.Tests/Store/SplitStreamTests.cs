@@ -31,16 +31,16 @@ public class SplitStreamTests
         writer.WriteInline(new byte[1024]);
         ObjectId id = writer.Finish();
 
-        NaiveSplitStream stream = await NaiveSplitStream.ReadAsync(File.ReadAllBytes(fixture.PathOf(id)), digestSize: 32);
+        JudgedStream stream = await SplitStreamJudge.ShowAsync(fixture.PathOf(id));
         stream.ContentType.Should().Be("ocilayer");
-        stream.StreamSize.Should().Be(512 + (512 + 4096) + (512 + 4096) + (512 + 4608) + 1024);
+        stream.Size.Should().Be(512 + (512 + 4096) + (512 + 4096) + (512 + 4608) + 1024);
         stream.StreamReferences.Should().BeEmpty();
         stream.Names.Should().BeEmpty();
         stream.ObjectReferences.Should().Equal(
             "5372beb83c78537c8970c8361e3254119fafdf1763854ecd57d3f0fe2da7c719",
             "babc284ee4ffe7f449377fbf6692715b43aec7bc39c094a95878904d34bac97e",
             "093756e4ea9683329106d4a16982682ed182c14bf076463a9e7f97305cbac743");
-        stream.Chunks.Select(c => c is byte[] bytes ? $"{bytes.Length}" : $"{c}"[..4])
+        stream.Chunks.Select(c => c.Digest?[..4] ?? $"{c.Bytes.Length}")
             .Should().Equal("1024", "5372", "513", "babc", "512", "0937", "1535");
 
         static byte[] Header(string name)
@@ -110,11 +110,11 @@ public class SplitStreamTests
         writer.WriteObject(ids[2], 102);
         ObjectId id = writer.Finish();
 
-        NaiveSplitStream stream = await NaiveSplitStream.ReadAsync(File.ReadAllBytes(fixture.PathOf(id)), digestSize: 64);
+        JudgedStream stream = await SplitStreamJudge.ShowAsync(fixture.PathOf(id));
         stream.StreamReferences.Should().Equal($"{ids[1]}", $"{ids[0]}");
         stream.ObjectReferences.Should().Equal($"{ids[2]}");
-        stream.Names.Should().Be("0:composefs.image\n1:sha256:a\n0:sha256:b\n");
-        stream.Chunks.Should().Equal($"{ids[2]}", $"{ids[2]}");
+        stream.Names.Should().Equal($"composefs.image={ids[1]}", $"sha256:a={ids[0]}", $"sha256:b={ids[1]}");
+        stream.Chunks.Select(c => c.Digest).Should().Equal($"{ids[2]}", $"{ids[2]}");
 
         using SplitStreamReader reader = SplitStreamReader.Open(fixture.Objects, id);
         reader.ContentType.Should().Be("ociconfg");
@@ -135,7 +135,7 @@ public class SplitStreamTests
         using SplitStreamWriter writer = new(fixture.Objects, "oci_blob");
         ObjectId id = writer.Finish();
 
-        (await NaiveSplitStream.ReadAsync(File.ReadAllBytes(fixture.PathOf(id)), digestSize: 64)).Chunks.Should().BeEmpty();
+        (await SplitStreamJudge.ShowAsync(fixture.PathOf(id))).Chunks.Should().BeEmpty();
         using SplitStreamReader reader = SplitStreamReader.Open(fixture.Objects, id);
         reader.IsAtEnd.Should().BeTrue();
     }
@@ -164,8 +164,8 @@ public class SplitStreamTests
 
         ObjectId id = writer.Finish();
 
-        NaiveSplitStream stream = await NaiveSplitStream.ReadAsync(File.ReadAllBytes(fixture.PathOf(id)), digestSize: 64);
-        byte[][] chunks = [.. stream.Chunks.Cast<byte[]>()];
+        JudgedStream stream = await SplitStreamJudge.ShowAsync(fixture.PathOf(id));
+        byte[][] chunks = [.. stream.Chunks.Select(c => c.Bytes)];
         chunks.Should().HaveCountGreaterThan(4);
         chunks[..^1].Should().OnlyContain(c => c.Length % 512 == 0 && c.Length < (1 << 20) + 2048);
         chunks.SelectMany(c => c).Should().Equal(pieces.SelectMany(p => p));

@@ -16,6 +16,7 @@ internal static class InternalsCommand
                 DumpCommand.Create(),
                 DigestCommand.Create(),
                 FsckCommand.Create(),
+                CollectGarbageCommand.Create(),
                 MountCommand.Create(),
             },
             new Command("oci", "Read container images")

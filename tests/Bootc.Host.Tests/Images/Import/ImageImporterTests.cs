@@ -1,9 +1,11 @@
 using System.Security.Cryptography;
+using System.Text;
 using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Host.Images;
 using Bootc.Linux;
 using Bootc.Oci.Sources;
+using Bootc.Testing;
 
 namespace Bootc.Host.Tests.Images.Import;
 
@@ -74,6 +76,34 @@ public sealed class ImageImporterTests : IDisposable
 
         (VersionOf(image.ImageId), VersionOf(image.BootImageId)).Should().Be((versions[0], versions[0]), "of the default");
         File.ReadAllText(Path.Join(Repo, "meta.json")).Should().Be(meta);
+    }
+
+    [Fact]
+    public async Task Streams_of_every_kind_are_what_another_decoder_makes_of_the_format()
+    {
+        PodmanImage podman = await PodmanImage.Instance;
+        using (OciLayout source = OciLayout.Open(podman.Gzip))
+        using (Repository repository = Open())
+        {
+            await new ImageImporter(repository, Steps.Silent).ImportAsync(source, CancellationToken.None);
+            Publication publication = repository.BeginPublication();
+            foreach (string kind in (string[])["oci-blob", "oci-layer"]) // a layer that is no tar
+            {
+                byte[] content = Encoding.UTF8.GetBytes($"content of an {kind}");
+                using SplitStreamWriter stream = new(repository.Objects, "oci_blob");
+                stream.WriteObject(repository.Objects.Ensure(content), content.Length);
+                publication.AddStream($"{kind}-sha256:{Convert.ToHexStringLower(SHA256.HashData(content))}", stream.Finish());
+            }
+
+            publication.Publish();
+        }
+
+        ProgramOutput judged = await SplitStreamJudge.CheckAsync(Repo);
+
+        judged.ExitCode.Should().Be(0, judged.ToString());
+        string[][] lines = [.. judged.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' '))];
+        lines.Select(line => line[0]).Should().BeEquivalentTo(NamesIn("streams").Except(["refs"]));
+        lines.Select(line => line[1]).Distinct().Should().BeEquivalentTo("ocilayer", "ociconfg", "ocimanif", "oci_blob");
     }
 
     [Fact]
