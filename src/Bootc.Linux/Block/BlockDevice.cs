@@ -10,7 +10,7 @@ public sealed record PartitionNode(int Number, string Path, long Start, long Siz
 /// <summary>A whole disk that is open for writing.</summary>
 public sealed unsafe class BlockDevice : IDisposable
 {
-    private const int RereadAttempts = 20;
+    private const int BusyAttempts = 100;
 
     private readonly Fd _fd;
 
@@ -71,25 +71,9 @@ public sealed unsafe class BlockDevice : IDisposable
     /// <summary>Lets the kernel read the partition table again; waits while udev holds a partition. A kernel without the parser finds none.</summary>
     public void RereadPartitions()
     {
-        for (int attempt = 0; ; attempt++)
+        if (WaitWhileBusy(() => Libc.IoCtl(_fd, BLKRRPART, (nint)0)) is { } errno and not Errno.EINVAL)
         {
-            if (Libc.IoCtl(_fd, BLKRRPART, (nint)0) == 0)
-            {
-                return;
-            }
-
-            Errno errno = Syscall.LastErrno;
-            if (errno == Errno.EINVAL)
-            {
-                return;
-            }
-
-            if (errno != Errno.EBUSY || attempt == RereadAttempts)
-            {
-                throw new SyscallException("re-read the partition table of", Path, errno);
-            }
-
-            Thread.Sleep(100);
+            throw new SyscallException("re-read the partition table of", Path, errno);
         }
     }
 
@@ -97,13 +81,38 @@ public sealed unsafe class BlockDevice : IDisposable
     public void AddPartition(int number, long start, long size) =>
         Syscall.Check(ChangePartition(BLKPG_ADD_PARTITION, number, start, size), "add a partition to", Path);
 
-    /// <summary>Makes the kernel forget a partition; nothing on the disk changes.</summary>
-    public void RemovePartition(int number) =>
-        Syscall.Check(ChangePartition(BLKPG_DEL_PARTITION, number, 0, 0), "remove a partition of", Path);
+    /// <summary>Makes the kernel forget a partition, and waits while udev holds it; nothing on the disk changes.</summary>
+    public void RemovePartition(int number)
+    {
+        if (WaitWhileBusy(() => ChangePartition(BLKPG_DEL_PARTITION, number, 0, 0)) is { } errno)
+        {
+            throw new SyscallException($"remove partition {number} of", Path, errno);
+        }
+    }
 
     public void Sync() => _fd.Sync();
 
     public void Dispose() => _fd.Dispose();
+
+    // Whoever closes a disk that was open for writing makes udev look at it and its partitions anew.
+    private static Errno? WaitWhileBusy(Func<int> call)
+    {
+        for (int attempt = 0; ; attempt++)
+        {
+            if (call() >= 0)
+            {
+                return null;
+            }
+
+            Errno errno = Syscall.LastErrno;
+            if (errno != Errno.EBUSY || attempt == BusyAttempts)
+            {
+                return errno;
+            }
+
+            Thread.Sleep(100);
+        }
+    }
 
     private int ChangePartition(int operation, int number, long start, long size)
     {
