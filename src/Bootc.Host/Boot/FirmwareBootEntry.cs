@@ -1,8 +1,6 @@
 using System.Buffers.Binary;
-using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
-using Bootc.Linux;
-using Bootc.Linux.Mounts;
 
 namespace Bootc.Host.Boot;
 
@@ -18,28 +16,25 @@ namespace Bootc.Host.Boot;
 /// <param name="Path">The file, with backslashes.</param>
 public sealed record FirmwareBootEntry(string Description, int PartitionNumber, long FirstBlock, long Blocks, Guid PartitionUuid, string Path)
 {
-    private const string GlobalVariable = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
     private const uint LoadOptionActive = 1;
-
-    // Non-volatile, usable at boot, usable at run time.
-    private const uint VariableAttributes = 7;
+    private const int DescriptionAt = 6;
+    private const int HardDriveNode = 42;
+    private const int EndNode = 4;
 
     /// <summary>The variable's content.</summary>
     public byte[] ToLoadOption()
     {
         byte[] path = Encoding.Unicode.GetBytes(Path + "\0");
-        const int HardDriveNode = 42;
-        const int EndNode = 4;
         int pathNode = 4 + path.Length;
         byte[] description = Encoding.Unicode.GetBytes(Description + "\0");
-        byte[] option = new byte[6 + description.Length + HardDriveNode + pathNode + EndNode];
+        byte[] option = new byte[DescriptionAt + description.Length + HardDriveNode + pathNode + EndNode];
         Span<byte> b = option;
         BinaryPrimitives.WriteUInt32LittleEndian(b, LoadOptionActive);
         BinaryPrimitives.WriteUInt16LittleEndian(b[4..], (ushort)(HardDriveNode + pathNode + EndNode));
-        description.CopyTo(b[6..]);
+        description.CopyTo(b[DescriptionAt..]);
 
         // Hard drive media device path, 10.3.5.1: GPT (2), signature is a GUID (2).
-        b = b[(6 + description.Length)..];
+        b = b[(DescriptionAt + description.Length)..];
         b[0] = 4;
         b[1] = 1;
         BinaryPrimitives.WriteUInt16LittleEndian(b[2..], HardDriveNode);
@@ -64,94 +59,41 @@ public sealed record FirmwareBootEntry(string Description, int PartitionNumber, 
     }
 
     /// <summary>
-    /// Registers the entry with this machine's firmware and puts it first in the boot order. False where the machine was not
-    /// started by UEFI.
+    /// Reads a load option as <see cref="ToLoadOption"/> writes it: a file on a GPT partition. Null for any other, such as network
+    /// boot, a disk without GPT or what the firmware itself offers.
     /// </summary>
-    public bool TryRegister()
+    public static FirmwareBootEntry? TryParse(ReadOnlySpan<byte> option)
     {
-        using (Dir? firmware = Dir.TryOpen("/sys/firmware/efi"))
+        if (option.Length < DescriptionAt || TextBefore(option[DescriptionAt..]) is not { } description)
         {
-            if (firmware is null)
-            {
-                return false;
-            }
+            return null;
         }
 
-        using FilesystemContext context = FilesystemContext.Open("efivarfs");
-        using DetachedMount mount = context.Mount();
-        using Dir variables = mount.OpenRoot();
-        byte[] option = ToLoadOption();
-        ushort number = FreeOrEqual(variables, option);
-        Write(variables, $"Boot{number:X4}", option);
-
-        byte[] order = variables.TryReadBytes($"BootOrder-{GlobalVariable}") is { Length: >= 4 } old ? old[4..] : [];
-        List<ushort> numbers = [number];
-        for (int i = 0; i + 1 < order.Length; i += 2)
+        ReadOnlySpan<byte> path = option[(DescriptionAt + TextBytes(description))..];
+        if (path.Length < HardDriveNode + EndNode || path[..4] is not [4, 1, HardDriveNode, 0] || path[40] != 2 || path[41] != 2)
         {
-            ushort each = BinaryPrimitives.ReadUInt16LittleEndian(order.AsSpan(i));
-            if (each != number)
-            {
-                numbers.Add(each);
-            }
+            return null;
         }
 
-        byte[] newOrder = new byte[numbers.Count * 2];
-        for (int i = 0; i < numbers.Count; i++)
-        {
-            BinaryPrimitives.WriteUInt16LittleEndian(newOrder.AsSpan(i * 2), numbers[i]);
-        }
-
-        Write(variables, "BootOrder", newOrder);
-        return true;
+        ReadOnlySpan<byte> file = path[HardDriveNode..];
+        return file[..2] is [4, 4] && TextBefore(file[4..]) is { } name
+            ? new(
+                description,
+                BinaryPrimitives.ReadInt32LittleEndian(path[4..]),
+                BinaryPrimitives.ReadInt64LittleEndian(path[8..]),
+                BinaryPrimitives.ReadInt64LittleEndian(path[16..]),
+                new Guid(path.Slice(24, 16)),
+                name)
+            : null;
     }
 
-    // Installing twice on one machine must not fill its NVRAM, which is small and on some boards bricks when full.
-    private ushort FreeOrEqual(Dir variables, byte[] option)
+    /// <summary>The UTF-16 text up to its final zero; null where none ends it.</summary>
+    private static string? TextBefore(ReadOnlySpan<byte> bytes)
     {
-        HashSet<int> taken = [];
-        foreach (DirEntry entry in variables.Entries())
-        {
-            string name = entry.Text;
-            if (name.Length == 45 && name.StartsWith("Boot", StringComparison.Ordinal) && name.EndsWith(GlobalVariable, StringComparison.Ordinal)
-                && int.TryParse(name.AsSpan(4, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int number))
-            {
-                byte[] existing = variables.ReadBytes(entry.Name);
-                if (existing.AsSpan().EndsWith(option.AsSpan()) || DescriptionOf(existing) == Description)
-                {
-                    return (ushort)number;
-                }
-
-                taken.Add(number);
-            }
-        }
-
-        return (ushort)Enumerable.Range(0, 0xFFFF).First(n => !taken.Contains(n));
+        ReadOnlySpan<char> text = MemoryMarshal.Cast<byte, char>(bytes);
+        int end = text.IndexOf('\0');
+        return end < 0 ? null : text[..end].ToString();
     }
 
-    private static string DescriptionOf(byte[] variable)
-    {
-        StringBuilder text = new();
-        for (int i = 4 + 6; i + 1 < variable.Length; i += 2)
-        {
-            char c = (char)BinaryPrimitives.ReadUInt16LittleEndian(variable.AsSpan(i));
-            if (c == '\0')
-            {
-                break;
-            }
-
-            text.Append(c);
-        }
-
-        return text.ToString();
-    }
-
-    // efivarfs takes a variable only in one write: four bytes of attributes, then the content.
-    private static void Write(Dir variables, string name, byte[] content)
-    {
-        byte[] data = new byte[4 + content.Length];
-        BinaryPrimitives.WriteUInt32LittleEndian(data, VariableAttributes);
-        content.CopyTo(data, 4);
-        using Fd variable = variables.EnsureFile($"{name}-{GlobalVariable}");
-        variable.Write(data);
-    }
+    private static int TextBytes(string text) => (text.Length + 1) * sizeof(char);
 }

@@ -98,12 +98,17 @@ public sealed class Install(Programs programs, Steps steps)
 
         KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
         steps.Run("Laying out /etc and /var", () => WriteState(root, plan, imported, kernel, cancellationToken));
-        await steps.RunAsync("Installing the boot loader", () => WriteBootAsync(plan, disk, esp, imported, kernel, cancellationToken));
+        await steps.RunAsync("Installing the boot loader", () => WriteBootAsync(plan, esp, imported, kernel, cancellationToken));
         steps.Run("Writing everything to disk", () =>
         {
             root.SyncFilesystem();
             disk.Sync();
         });
+        if (plan.WriteFirmwareEntry && FirmwareVariables.Available)
+        {
+            await steps.RunAsync("Registering with the firmware", () => RegisterAsync(disk, esp, imported.Files, plan.Architecture, cancellationToken));
+        }
+
         return new(plan.TargetImage, imported.Source.ManifestDigest.ToString(), imported.BootImageId, Warnings(plan, imported));
     }
 
@@ -155,10 +160,10 @@ public sealed class Install(Programs programs, Steps steps)
             Product.Version);
     }
 
-    private async Task WriteBootAsync(InstallPlan plan, TargetDisk disk, PartitionNode node, ImportedImage imported, KernelFiles kernel, CancellationToken cancellationToken)
+    private async Task WriteBootAsync(InstallPlan plan, PartitionNode node, ImportedImage imported, KernelFiles kernel, CancellationToken cancellationToken)
     {
         SystemdBoot loader = SystemdBoot.Find(imported.Files, plan.Architecture);
-        OsRelease os = OsRelease.Parse(imported.Files.TryReadText("/usr/lib/os-release") ?? "");
+        OsRelease os = ReadOsRelease(imported.Files);
         ObjectId id = imported.BootImageId;
         BootEntry entry = new(
             os.Title ?? id.ToString(),
@@ -172,19 +177,32 @@ public sealed class Install(Programs programs, Steps steps)
         {
             await loader.InstallAsync(esp, id, kernel, BootEntryName.For(os, id.ToString(), priority: 1), entry, plan.WriteFirmwareEntry, cancellationToken);
         }
+    }
 
-        if (plan.WriteFirmwareEntry)
+    /// <summary>Tells this machine's firmware to start the boot loader, once it is on the disk.</summary>
+    private async Task RegisterAsync(TargetDisk disk, PartitionNode esp, ImageFiles files, MachineArchitecture architecture, CancellationToken cancellationToken)
+    {
+        SfdiskPartition partition = await disk.DescribePartitionAsync(esp.Number, programs, cancellationToken);
+        FirmwareBootEntry entry = new(
+            ReadOsRelease(files).Title ?? "bootc",
+            esp.Number,
+            esp.Start / disk.SectorSize,
+            esp.Size / disk.SectorSize,
+            Guid.Parse(partition.Uuid ?? throw new FormatException($"sfdisk --json names no UUID for {esp.Path}")),
+            "\\" + SystemdBoot.Find(files, architecture).LoaderPath.Replace('/', '\\'));
+        IReadOnlySet<Guid> partitions = await KnownPartitions.ReadAsync(programs, cancellationToken);
+        try
         {
-            SfdiskPartition partition = await disk.DescribePartitionAsync(node.Number, programs, cancellationToken);
-            new FirmwareBootEntry(
-                os.Title ?? "bootc",
-                node.Number,
-                node.Start / disk.SectorSize,
-                node.Size / disk.SectorSize,
-                Guid.Parse(partition.Uuid ?? throw new FormatException($"sfdisk --json names no UUID for {node.Path}")),
-                "\\" + loader.LoaderPath.Replace('/', '\\')).TryRegister();
+            using FirmwareVariables firmware = FirmwareVariables.Open();
+            firmware.Write(firmware.ReadBootMenu().PutFirst(entry, partitions));
+        }
+        catch (IOException e)
+        {
+            throw new BootcException("this machine's firmware took no boot entry, which --generic-image does without", e);
         }
     }
+
+    private static OsRelease ReadOsRelease(ImageFiles files) => OsRelease.Parse(files.TryReadText("/usr/lib/os-release") ?? "");
 
     private static ImmutableArray<string> Warnings(InstallPlan plan, ImportedImage imported)
     {
