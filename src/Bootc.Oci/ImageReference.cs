@@ -15,8 +15,8 @@ public enum ImageTransport
 }
 
 /// <summary>
-/// How an image is named: a transport and a name in it. Written <c>docker://NAME</c>, <c>oci:DIR[:TAG]</c>,
-/// <c>containers-storage:NAME</c> and so on; a name without a transport is one in a registry.
+/// How an image is named: a transport and a name in it, as containers-transports(5) writes them: <c>docker://NAME</c>,
+/// <c>oci:DIR[:TAG]</c>, <c>docker-archive:FILE[:NAME|:@INDEX]</c> and so on; a name without a transport is one in a registry.
 /// </summary>
 public sealed record ImageReference
 {
@@ -106,7 +106,7 @@ public sealed record ImageReference
     public static ImageReference Parse(string text) =>
         TryParse(text, out ImageReference? reference) ? reference : throw new FormatException($"\"{text}\" is not an image reference");
 
-    /// <summary>The two parts of an <c>oci:</c> name: the directory, and the image in it if one is named. The first colon parts them.</summary>
+    /// <summary>The two parts of a name in a layout or an archive: its path, and the image in it if one is named. The first colon parts them.</summary>
     public (string Path, string? Image) SplitPath()
     {
         string[] parts = Name.Split(':', 2);

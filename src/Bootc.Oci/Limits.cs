@@ -18,6 +18,15 @@ public static class Limits
     /// <summary>An uncompressed layer in bytes, so that a small blob cannot unfold without end.</summary>
     public const long LayerSize = 256L << 30;
 
+    /// <summary>Entries of an archive that holds images; each image has some hundred.</summary>
+    public const int ArchiveEntries = 1 << 14;
+
+    /// <summary>What compressed content of any size may unpack to, in bytes.</summary>
+    private const long UnpackedAtLeast = 1L << 30;
+
+    /// <summary>How many times its size compressed content may unpack to beyond that; file systems make two to four.</summary>
+    private const long UnpackedRatio = 100;
+
     /// <summary>The window a zstd frame may ask for in bytes; the format allows far more memory than any layer needs.</summary>
     public const int ZstdWindow = 128 << 20;
 
@@ -50,4 +59,8 @@ public static class Limits
 
     /// <summary>Lines of tar-split data of one layer; an entry has two or three.</summary>
     public const int TarSplitLines = 1 << 24;
+
+    /// <summary>How many bytes may come out of so many compressed ones, so that a small file cannot fill a disk.</summary>
+    public static long Unpacked(long compressed) =>
+        compressed < (LayerSize - UnpackedAtLeast) / UnpackedRatio ? UnpackedAtLeast + (compressed * UnpackedRatio) : LayerSize;
 }

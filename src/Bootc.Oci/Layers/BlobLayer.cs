@@ -9,7 +9,10 @@ public sealed class BlobLayer : LayerStream
     /// <summary>Owns the stream of the blob.</summary>
     public BlobLayer(Stream blob, ImageLayer layer)
         // What is not compressed has one digest, which the blob is verified by.
-        : base(layer.DiffId, isVerifiedBelow: LayerCompression.IsNone(layer.Blob.MediaType) && layer.Blob.Digest == layer.DiffId.Digest)
+        : base(
+            layer.DiffId,
+            Limits.Unpacked(layer.Blob.Size),
+            isVerifiedBelow: LayerCompression.IsNone(layer.Blob.MediaType) && layer.Blob.Digest == layer.DiffId.Digest)
     {
         _blob = new(blob, layer.Blob);
         try

@@ -7,8 +7,10 @@ namespace Bootc.Oci.Layers;
 /// <summary>How a layer's blob is compressed: its media type says so, and its first bytes must agree.</summary>
 public static class LayerCompression
 {
+    /// <summary>How many of the first bytes tell the format.</summary>
+    public const int MagicLength = 4;
+
     private const int BufferSize = 128 << 10;
-    private const int MagicLength = 4;
 
     private enum Format
     {
@@ -24,20 +26,30 @@ public static class LayerCompression
     public static Stream Open(string mediaType, Stream blob)
     {
         Format stated = FormatOf(mediaType);
-        byte[] magic = new byte[MagicLength];
-        int length = blob.ReadAtLeast(magic, MagicLength, throwOnEndOfStream: false);
-        Format found = FormatOf(magic.AsSpan(0, length));
-        if (stated != found)
-        {
-            throw new InvalidDataException($"a layer of media type \"{mediaType}\" has content of another kind ({found})");
-        }
+        return Open(blob, "layer", found => stated == found
+            ? found
+            : throw new InvalidDataException($"a layer of media type \"{mediaType}\" has content of another kind ({found})"));
+    }
 
-        Stream whole = new PrefixedStream(magic.AsMemory(0, length), blob);
+    /// <summary>As <see cref="Open(string, Stream)"/>, of content that no media type describes: its first bytes alone say what it is.</summary>
+    /// <param name="content">The content.</param>
+    /// <param name="what">What it is, for messages.</param>
+    public static Stream OpenByMagic(Stream content, string what) => Open(content, what, found => found);
+
+    /// <summary>Whether content that begins so is compressed in a way that can be read.</summary>
+    public static bool IsCompressed(ReadOnlySpan<byte> magic) => FormatOf(magic) != Format.None;
+
+    private static BufferedStream Open(Stream content, string what, Func<Format, Format> check)
+    {
+        byte[] magic = new byte[MagicLength];
+        int length = content.ReadAtLeast(magic, MagicLength, throwOnEndOfStream: false);
+        Format format = check(FormatOf(magic.AsSpan(0, length)));
+        Stream whole = new PrefixedStream(magic.AsMemory(0, length), content);
         return new BufferedStream(
-            found switch
+            format switch
             {
                 Format.Gzip => new GZipStream(whole, CompressionMode.Decompress),
-                Format.Zstd => new ZstdStream(whole),
+                Format.Zstd => new ZstdStream(whole, what),
                 _ => whole,
             },
             BufferSize);
@@ -87,9 +99,11 @@ public static class LayerCompression
     private sealed class ZstdStream : ReadOnlyStream
     {
         private readonly DecompressionStream _zstd;
+        private readonly string _what;
 
-        public ZstdStream(Stream compressed)
+        public ZstdStream(Stream compressed, string what)
         {
+            _what = what;
             _zstd = new(compressed, BufferSize, checkEndOfStream: true, leaveOpen: false);
             _zstd.SetParameter(ZSTD_dParameter.ZSTD_d_windowLogMax, int.Log2(Limits.ZstdWindow));
         }
@@ -102,11 +116,11 @@ public static class LayerCompression
             }
             catch (ZstdException e) when (e.Code == ZSTD_ErrorCode.ZSTD_error_frameParameter_windowTooLarge)
             {
-                throw new InvalidDataException($"a zstd layer asks for a window of more than {Limits.ZstdWindow >> 20} MiB", e);
+                throw new InvalidDataException($"a zstd {_what} asks for a window of more than {Limits.ZstdWindow >> 20} MiB", e);
             }
             catch (Exception e) when (e is ZstdException or EndOfStreamException)
             {
-                throw new InvalidDataException("a zstd layer is corrupt or cut short", e);
+                throw new InvalidDataException($"a zstd {_what} is corrupt or cut short", e);
             }
         }
 

@@ -13,10 +13,11 @@ namespace Bootc.Oci.Layers;
 /// handed over all of them the stream cannot be read on or verified.
 /// </remarks>
 /// <param name="diffId">The digest this tar must have.</param>
+/// <param name="limit">How many bytes the tar may have.</param>
 /// <param name="isVerifiedBelow">
 /// Whether <see cref="ReadTar"/> itself fails, at the latest at the end, where the tar has another digest: then it is not hashed again.
 /// </param>
-public abstract class LayerStream(DiffId diffId, bool isVerifiedBelow = false) : ReadOnlyStream
+public abstract class LayerStream(DiffId diffId, long limit, bool isVerifiedBelow = false) : ReadOnlyStream
 {
     private readonly IncrementalHash? _hash = isVerifiedBelow ? null : IncrementalHash.CreateHash(diffId.Digest.Algorithm);
     private long _length;
@@ -107,9 +108,9 @@ public abstract class LayerStream(DiffId diffId, bool isVerifiedBelow = false) :
     {
         _hash?.AppendData(bytes);
         _length += bytes.Length;
-        if (_length > Limits.LayerSize)
+        if (_length > limit)
         {
-            throw new InvalidDataException($"layer {diffId} is longer than the {Limits.LayerSize} bytes a layer may have");
+            throw new InvalidDataException($"layer {diffId} is longer than the {limit} bytes that a layer of its stored size may have");
         }
     }
 

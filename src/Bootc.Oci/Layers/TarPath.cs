@@ -71,6 +71,9 @@ internal static class TarPath
         return text.Append('"').ToString();
     }
 
+    /// <inheritdoc cref="Quote(ReadOnlySpan{byte})"/>
+    public static string Quote(string name) => Quote(Encoding.UTF8.GetBytes(name));
+
     private static void CheckComponent(ReadOnlySpan<byte> component)
     {
         if (component.SequenceEqual(".."u8))

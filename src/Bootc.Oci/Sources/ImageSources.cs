@@ -11,17 +11,18 @@ public static class ImageSources
     /// <param name="platform">The platform to choose; the machine's own unless given.</param>
     public static IImageSource Open(ImageReference reference, Func<RegistryAccess> registries, Platform? platform = null)
     {
-        switch (reference.Transport)
+        (string path, string? image) = reference.SplitPath();
+        return reference.Transport switch
         {
-            case ImageTransport.Registry when ImageName.TryParse(reference.Name, out ImageName? name):
-                return RegistryImage.Open(name, registries(), platform);
-            case ImageTransport.Oci:
-                (string path, string? image) = reference.SplitPath();
-                return OciLayout.Open(path, image, platform);
-            case ImageTransport.ContainersStorage:
-                return ContainersStorage.Open(ContainersStorage.RootsOf(Environment.GetEnvironmentVariable), reference.Name, platform);
-            default:
-                throw new FormatException($"images of transport {reference.TransportName} cannot be read; registries, oci and containers-storage can");
-        }
+            ImageTransport.Registry when ImageName.TryParse(reference.Name, out ImageName? name) => RegistryImage.Open(name, registries(), platform),
+            ImageTransport.Oci => OciLayout.Open(path, image, platform),
+            ImageTransport.OciArchive => OciLayout.OpenArchive(path, image, platform),
+            ImageTransport.DockerArchive => DockerArchive.Open(path, image, platform),
+            ImageTransport.Dir => ImageDirectory.Open(reference.Name, platform),
+            ImageTransport.ContainersStorage =>
+                ContainersStorage.Open(ContainersStorage.RootsOf(Environment.GetEnvironmentVariable), reference.Name, platform),
+            _ => throw new FormatException(
+                $"images of transport {reference.TransportName} cannot be read; those of registries, oci, oci-archive, docker-archive, dir and containers-storage can"),
+        };
     }
 }

@@ -27,7 +27,7 @@ internal sealed class TarSplitLayer : LayerStream
     /// <param name="below">Opens the files of the layers below, nearest first; enumerated only as far as needed.</param>
     /// <remarks>The stream owns what it is given and what it enumerates.</remarks>
     public TarSplitLayer(DiffId diffId, Stream tarSplit, Dir diff, IEnumerable<Dir> below)
-        : base(diffId)
+        : base(diffId, Limits.LayerSize)
     {
         _records = new(tarSplit);
         _diffs.Add(diff);

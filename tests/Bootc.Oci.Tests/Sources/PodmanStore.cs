@@ -3,7 +3,7 @@ using Bootc.Oci.Layers;
 namespace Bootc.Oci.Tests.Sources;
 
 /// <summary>
-/// A storage of podman's with an image of three layers, and the same image as OCI layouts, written by podman and skopeo;
+/// A storage of podman's with an image of three layers, and the same image in every other form that podman and skopeo write;
 /// made once.
 /// </summary>
 public sealed class PodmanStore : IDisposable
@@ -27,6 +27,14 @@ public sealed class PodmanStore : IDisposable
             {{Podman}} save -q --format oci-dir -o gzip {{Image}}
             skopeo copy -q --dest-compress-format zstd oci:gzip oci:zstd:{{Image}}
             skopeo copy -q --dest-oci-accept-uncompressed-layers {{SkopeoImage}} oci:plain:{{Image}}
+            {{Podman}} save -q --format docker-archive -o docker.tar {{Image}}
+            {{Podman}} save -q --format docker-archive -m -o many.tar localhost/small:v1 {{Image}}
+            {{Podman}} save -q --format oci-archive -o oci.tar {{Image}}
+            {{Podman}} save -q --format docker-dir -o dir {{Image}}
+            skopeo copy -q {{SkopeoImage}} docker-archive:skopeo-docker.tar
+            skopeo copy -q oci:zstd:{{Image}} oci-archive:skopeo-oci.tar:{{Image}}
+            skopeo copy -q oci:zstd:{{Image}} dir:skopeo-dir
+            gzip -k docker.tar; zstd -q docker.tar; zstd -q oci.tar
             """);
     }
 

@@ -17,7 +17,7 @@ internal static class OciPullCommand
         Option<bool> insecure = new("--insecure") { Description = "Do without fs-verity where kernel or file system have none" };
         Argument<ImageReference> reference = new("REFERENCE")
         {
-            Description = "The image, such as docker://NAME, oci:DIR[:TAG] or containers-storage:NAME",
+            Description = "The image: docker://NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME|:@INDEX], dir:DIR or containers-storage:NAME",
             CustomParser = result => ImageReference.TryParse(result.Tokens[0].Value, out ImageReference? parsed)
                 ? parsed
                 : Refuse(result, $"\"{result.Tokens[0].Value}\" is not an image reference"),

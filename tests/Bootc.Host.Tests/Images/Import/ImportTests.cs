@@ -94,15 +94,26 @@ public sealed class ImportTests : IDisposable
     [Fact]
     public async Task The_ids_do_not_depend_on_where_the_image_comes_from()
     {
-        PodmanImage podman = await PodmanImage.Instance;
-        using ContainersStorage storage = ContainersStorage.Open([(await Podman.Instance).Storage], podman.Name);
+        PodmanImage image = await PodmanImage.Instance;
+        Podman podman = await Podman.Instance;
+        ImportedImage layout = await ImportAsync(image.Gzip, "layout");
 
-        ImportedImage layout = await ImportAsync(podman.Gzip, "layout");
-        ImportedImage stored = await ImportAsync(storage, "storage");
+        string[] saved = [$"docker-archive:{_folder.FullName}/docker.tar", $"oci-archive:{_folder.FullName}/oci.tar", $"dir:{_folder.FullName}/dir"];
+        await podman.RunAsync(["save", "--quiet", "--format=docker-archive", "--output", $"{_folder.FullName}/docker.tar", image.Name]);
+        await podman.RunAsync(["save", "--quiet", "--format=oci-archive", "--output", $"{_folder.FullName}/oci.tar", image.Name]);
+        await podman.RunAsync(["save", "--quiet", "--format=docker-dir", "--output", $"{_folder.FullName}/dir", image.Name]);
+        List<IImageSource> sources = [.. saved.Select(reference => ImageSources.Open(ImageReference.Parse(reference), () => throw new NotSupportedException()))];
+        sources.Add(ContainersStorage.Open([podman.Storage], image.Name));
 
-        stored.Source.ConfigDigest.Should().Be(layout.Source.ConfigDigest);
-        stored.ImageId.Should().Be(layout.ImageId);
-        stored.BootImageId.Should().Be(layout.BootImageId);
+        foreach ((int index, IImageSource source) in sources.Index())
+        {
+            using IImageSource opened = source;
+            ImportedImage found = await ImportAsync(opened, $"source-{index}");
+
+            found.Source.ConfigDigest.Should().Be(layout.Source.ConfigDigest, "of {0}", source);
+            found.ImageId.Should().Be(layout.ImageId, "of {0}", source);
+            found.BootImageId.Should().Be(layout.BootImageId, "of {0}", source);
+        }
     }
 
     /// <summary>The C tool takes every name in a directory for a file of its own; in a dumpfile it knows hard links.</summary>
