@@ -1,6 +1,4 @@
-using System.Text.RegularExpressions;
 using Bootc.Testing;
-using CliWrap;
 
 namespace Bootc.SystemTests;
 
@@ -8,11 +6,8 @@ namespace Bootc.SystemTests;
 /// Installs that cannot be, run as users run them: each ends with one clear line, and leaves nothing mounted, attached or
 /// half-made on this machine.
 /// </summary>
-public sealed partial class RefusalTests : IDisposable
+public sealed class RefusalTests : IDisposable
 {
-    private const string Privileged = "--privileged --pid=host -v /dev:/dev -v /var/lib/containers:/var/lib/containers";
-    private const string ToDisk = "bootc install to-disk --via-loopback --filesystem ext4 --allow-missing-verity --target-imgref registry.example/os:1 /output/disk.img";
-
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-refusal");
 
     public void Dispose() => _folder.Delete(recursive: true);
@@ -23,7 +18,7 @@ public sealed partial class RefusalTests : IDisposable
     [InlineData("--privileged -v /dev:/dev -v /var/lib/containers:/var/lib/containers", "add --pid=host")]
     [InlineData("--privileged --pid=host -v /dev:/dev", "add -v /var/lib/containers:/var/lib/containers")]
     public async Task A_missing_part_of_the_command_line_is_named(string options, string message) =>
-        await RefusedAsync(options, ToDisk, message);
+        await RefusedAsync(options, Refusal.ToDisk, message);
 
     [Theory]
     [InlineData("rm /usr/lib/modules/*/vmlinuz", "the image has no kernel")]
@@ -34,39 +29,39 @@ public sealed partial class RefusalTests : IDisposable
     [InlineData("mkdir -p /etc/bootc/install && printf '[install]\\nkarg = 1' > /etc/bootc/install/10.toml", "/etc/bootc/install/10.toml:2: install.karg: there is no such key")]
     [InlineData("mkdir -p /etc/bootc/install && printf '[install]\\nenforce-container-sigpolicy = true' > /etc/bootc/install/10.toml", "signatures are not checked yet")]
     public async Task An_image_that_could_not_boot_is_refused(string change, string message) =>
-        await RefusedAsync(Privileged, ToDisk, message, $"FROM {await LabImages.Debian}\nRUN {change}\n");
+        await RefusedAsync(Refusal.Privileged, Refusal.ToDisk, message, $"FROM {await LabImages.Debian}\nRUN {change}\n");
 
     [Fact]
     public async Task A_disk_that_is_too_small_is_refused_with_the_size_it_must_have() =>
-        await RefusedAsync(Privileged, ToDisk, "is too small: it has 512 MiB, and this image needs at least [0-9]+ MiB", diskSize: 512 << 20);
+        await RefusedAsync(Refusal.Privileged, Refusal.ToDisk, "is too small: it has 512 MiB, and this image needs at least [0-9]+ MiB", diskSize: 512 << 20);
 
     [Fact]
     public async Task Keys_for_a_root_whose_home_is_read_only_are_refused() =>
         await RefusedAsync(
-            Privileged, $"{ToDisk} --root-ssh-authorized-keys /etc/keys", "cannot be written to /root/.ssh, .*make /root a link to a directory in /var",
+            Refusal.Privileged, $"{Refusal.ToDisk} --root-ssh-authorized-keys /etc/keys", "cannot be written to /root/.ssh, .*make /root a link to a directory in /var",
             $"FROM {await LabImages.Debian}\nRUN rm /root && mkdir /root && echo ssh-ed25519 AAAA > /etc/keys\n");
 
     [Fact]
     public async Task A_disk_that_is_not_empty_is_refused_without_wipe() =>
-        await RefusedAsync(Privileged, ToDisk, "is not empty \\(it holds ext4\\); to destroy what is on it add --wipe", prepare: disk => LabProgram.RunAsync("mkfs.ext4", ["-q", "-F", disk]));
+        await RefusedAsync(Refusal.Privileged, Refusal.ToDisk, "is not empty \\(it holds ext4\\); to destroy what is on it add --wipe", prepare: disk => LabProgram.RunAsync("mkfs.ext4", ["-q", "-F", disk]));
 
     [Fact]
     public async Task An_image_name_that_no_update_could_come_from_is_refused() =>
-        await RefusedAsync(Privileged, ToDisk.Replace(" --target-imgref registry.example/os:1", ""), "could get no updates from localhost/.*--target-imgref NAME");
+        await RefusedAsync(Refusal.Privileged, Refusal.ToDisk.Replace(" --target-imgref registry.example/os:1", ""), "could get no updates from localhost/.*--target-imgref NAME");
 
     [Fact]
     public async Task Missing_verity_is_refused_unless_allowed() =>
-        await RefusedAsync(Privileged, ToDisk.Replace(" --allow-missing-verity", ""), "cannot enable fs-verity on ext4.*--allow-missing-verity");
+        await RefusedAsync(Refusal.Privileged, Refusal.ToDisk.Replace(" --allow-missing-verity", ""), "cannot enable fs-verity on ext4.*--allow-missing-verity");
 
     [Fact]
     public async Task Outside_the_image_the_command_says_where_to_run_it()
     {
-        Machine before = await LookAsync();
+        Machine before = await Machine.LookAsync(_folder);
         ProgramOutput result = await LabProgram.TryRunAsync((await Product.Instance).Bootc, ["install", "to-disk", "--filesystem", "ext4", "/dev/null"]);
 
         result.ExitCode.Should().Be(1);
-        OneLine(result).Should().Contain("must be run from the target container image");
-        (await LookAsync()).Should().BeEquivalentTo(before);
+        Refusal.OneLine(result).Should().Contain("must be run from the target container image");
+        (await before.SettledAsync(_folder)).Should().BeEquivalentTo(before);
     }
 
     [Theory]
@@ -75,13 +70,14 @@ public sealed partial class RefusalTests : IDisposable
     public async Task An_install_that_is_stopped_leaves_nothing(string signal, int exitCode)
     {
         LabInstall.NewDisk(_folder.FullName);
-        Machine before = await LookAsync();
+        Machine before = await Machine.LookAsync(_folder);
 
         // While layers are being imported: a whole install takes more than a second.
-        ProgramOutput result = await RunAsync(Privileged, await LabImages.Debian, ["timeout", "--preserve-status", "--signal", signal, "0.6", .. ToDisk.Split(' ')]);
+        ProgramOutput result = await new Refusal(_folder).RunAsync(
+            await Podman.Instance, Refusal.Privileged, await LabImages.Debian, ["timeout", "--preserve-status", "--signal", signal, "0.6", .. Refusal.ToDisk.Split(' ')]);
 
         result.ExitCode.Should().Be(exitCode, result.ToString());
-        (await SettleAsync(before)).Should().BeEquivalentTo(before);
+        (await before.SettledAsync(_folder)).Should().BeEquivalentTo(before);
         if (signal == "INT")
         {
             (await LabProgram.RunAsync("wipefs", ["--no-act", "--noheadings", Path.Join(_folder.FullName, "disk.img")])).Trim().Should().BeEmpty("a disk must not look installed");
@@ -94,47 +90,6 @@ public sealed partial class RefusalTests : IDisposable
         string image = containerfile is null ? await LabImages.Debian : await LabImages.BuildAsync("refused", containerfile);
         string disk = LabInstall.NewDisk(_folder.FullName, size: diskSize);
         await (prepare?.Invoke(disk) ?? Task.CompletedTask);
-        Machine before = await LookAsync();
-
-        ProgramOutput result = await RunAsync(options, image, command.Split(' '));
-
-        result.ExitCode.Should().Be(1, result.ToString());
-        OneLine(result).Should().MatchRegex(message);
-        (await SettleAsync(before)).Should().BeEquivalentTo(before);
+        await new Refusal(_folder).ShouldBeAsync(await Podman.Instance, options, image, command, message);
     }
-
-    private async Task<ProgramOutput> RunAsync(string options, string image, params string[] command)
-    {
-        Podman podman = await Podman.Instance;
-        return await podman.TryRunAsync(
-            ["run", "--rm", "--network=none", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), "-v", $"{_folder.FullName}:/output", image, .. command]);
-    }
-
-    private static string OneLine(ProgramOutput result) =>
-        result.Error.Split('\n').Where(line => line.StartsWith("error: ", StringComparison.Ordinal)).Should().ContainSingle(result.ToString()).Subject;
-
-    private async Task<Machine> LookAsync() => new(
-        [.. (await File.ReadAllLinesAsync("/proc/self/mountinfo")).Where(line => !line.Contains("/overlay", StringComparison.Ordinal))],
-        [.. (await LabProgram.RunAsync("losetup", ["--list", "--noheadings", "--output", "NAME,BACK-FILE"])).Split('\n', StringSplitOptions.RemoveEmptyEntries)],
-        [.. Directory.EnumerateFileSystemEntries("/dev").Where(d => LoopPartition().IsMatch(d)).Order(StringComparer.Ordinal)],
-        [.. _folder.EnumerateFileSystemInfos().Select(f => f.Name)]);
-
-    /// <summary>Loop devices go when the last user of theirs has gone, which the kernel does a moment later.</summary>
-    private async Task<Machine> SettleAsync(Machine expected)
-    {
-        Machine now = await LookAsync();
-        for (int attempt = 0; attempt < 50 && (now.LoopDevices.Length != expected.LoopDevices.Length || now.Partitions.Length != expected.Partitions.Length); attempt++)
-        {
-            await Task.Delay(100);
-            now = await LookAsync();
-        }
-
-        return now;
-    }
-
-    /// <summary>What an install could leave on a machine: its own storage is the container's, which podman removes.</summary>
-    private sealed record Machine(string[] Mounts, string[] LoopDevices, string[] Partitions, string[] FilesBesideTheDisk);
-
-    [GeneratedRegex("^/dev/loop[0-9]+p")]
-    private static partial Regex LoopPartition();
 }

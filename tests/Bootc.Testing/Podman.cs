@@ -30,12 +30,11 @@ public sealed class Podman
     private static readonly Lazy<Task<Podman>> OfLab = new(StartAsync);
 
     private readonly string[] _folders;
-    private string? _configuration;
+    private readonly string[] _options;
 
-    private Podman()
+    private Podman(string storage, string volatileRoot, params string[] options)
     {
-        string storage = Path.Join(LabCache.OfMachine.Root, "podman");
-        string volatileRoot = $"/run/bootc-lab-{LabCache.KeyOf(storage)}";
+        _options = options;
         _folders =
         [
             storage, "/var/lib/containers",
@@ -49,20 +48,29 @@ public sealed class Podman
     /// <summary>Where its images are, as this machine sees them: what containers see as <c>/var/lib/containers/storage</c>.</summary>
     public string Storage => Path.Join(_folders[0], "storage");
 
+    /// <summary>The file for <c>CONTAINERS_CONF</c> where the machine's own configuration does not do; null where it does.</summary>
+    public string? Configuration { get; private init; }
+
     /// <summary>Podman, ready to run containers made from <see cref="Lab.DebianBase"/>.</summary>
     public static Task<Podman> Instance => OfLab.Value;
 
     /// <summary>A call of podman.</summary>
-    public Command Command(params IEnumerable<string> arguments) => Beside("podman", arguments);
+    public Command Command(params IEnumerable<string> arguments) => Beside("podman", [.. _options, .. arguments]);
+
+    /// <summary>Podman with other storage, for tests that alter it or need it to be special.</summary>
+    /// <param name="folder">Holds all of it; whoever made the folder removes it.</param>
+    /// <param name="options">Given to every call of podman.</param>
+    public Podman In(string folder, params string[] options) =>
+        new(Path.Join(folder, "containers"), Path.Join(folder, "run"), options) { Configuration = Configuration };
 
     /// <summary>A call of another program that is to see the same <c>/var/lib/containers</c>.</summary>
     public Command Beside(string program, params IEnumerable<string> arguments)
     {
         Command command = Cli.Wrap("unshare").WithArguments(
             ["--mount", "sh", "-c", InNamespace, "podman-of-the-lab", .. _folders, "--", program, .. arguments]);
-        return _configuration is null
+        return Configuration is null
             ? command
-            : command.WithEnvironmentVariables(e => e.Set("CONTAINERS_CONF", _configuration));
+            : command.WithEnvironmentVariables(e => e.Set("CONTAINERS_CONF", Configuration));
     }
 
     /// <summary>Runs podman, which has to succeed, and returns what it printed.</summary>
@@ -97,7 +105,8 @@ public sealed class Podman
     private static async Task<Podman> StartAsync()
     {
         await HostPackages.EnsureAsync();
-        Podman podman = new();
+        string storage = Path.Join(LabCache.OfMachine.Root, "podman");
+        Podman podman = new(storage, $"/run/bootc-lab-{LabCache.KeyOf(storage)}");
         string image = await LabImages.EnsureBaseAsync(podman);
 
         string[] probe = ["run", "--rm", "--network=none", image, "true"];
@@ -109,8 +118,8 @@ public sealed class Podman
                 throw new InvalidOperationException($"podman runs no container here: {plain}");
             }
 
-            podman._configuration = Path.Join(LabCache.OfMachine.Root, "containers.conf");
-            await File.WriteAllTextAsync(podman._configuration, ModestConfiguration);
+            podman = new(storage, $"/run/bootc-lab-{LabCache.KeyOf(storage)}") { Configuration = Path.Join(LabCache.OfMachine.Root, "containers.conf") };
+            await File.WriteAllTextAsync(podman.Configuration, ModestConfiguration);
             await podman.RunAsync(probe);
         }
 

@@ -53,7 +53,15 @@ public sealed class Filesystems(Programs programs)
         using Fd file = scratch.TryCreateUnnamed() ?? throw new BootcException($"{scratch.Path} is on a file system without unnamed files; set TMPDIR to another");
         file.SetLength(ProbeBytes);
         using LoopDevice loop = LoopDevice.Attach(file);
-        await MakeRootAsync(type, loop.Path, Guid.NewGuid(), cancellationToken);
+        try
+        {
+            await MakeRootAsync(type, loop.Path, Guid.NewGuid(), cancellationToken);
+        }
+        catch (BootcException e)
+        {
+            throw new BootcException($"no {type.Name} can be made in {scratch.Path} to try fs-verity on; if it is full, set TMPDIR to another directory", e);
+        }
+
         using DetachedMount mount = Mount(type.Name, loop.Path);
         using Dir root = mount.OpenRoot();
         using (Fd probe = root.CreateFile("probe"))
