@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using CliWrap;
 using CliWrap.Buffered;
+using Bootc.Linux;
 using Microsoft.Extensions.Logging;
 
 namespace Bootc.Host;
@@ -10,6 +11,14 @@ public sealed class Programs(ILogger<Programs> logger)
 {
     /// <summary>How much of a program's last words goes into an error message.</summary>
     private const int LastWordsLimit = 400;
+
+    /// <summary>Whether a directory of PATH has a program of this name.</summary>
+    public static bool Has(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Any(path =>
+        {
+            using Dir? directory = Dir.TryOpen(path);
+            return directory?.Exists(program) == true;
+        });
 
     /// <summary>Runs a program to its end and gives its standard output. A failure ends with the program's own last words.</summary>
     /// <param name="program">Name, found on PATH.</param>

@@ -17,6 +17,7 @@ public static class HostPackages
         ("dosfstools", "/usr/sbin/mkfs.vfat"),
         ("e2fsprogs", "/usr/sbin/mkfs.ext4"),
         ("xfsprogs", "/usr/sbin/mkfs.xfs"),
+        ("btrfs-progs", "/usr/bin/btrfs"),
         ("fdisk", "/usr/sbin/sfdisk"),
         ("strace", "/usr/bin/strace"),
         ("selinux-utils", "/usr/sbin/matchpathcon"),

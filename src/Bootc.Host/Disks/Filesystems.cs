@@ -8,21 +8,31 @@ namespace Bootc.Host.Disks;
 /// <summary>Makes and mounts file systems. Mounts are attached nowhere, so nothing is left of them when this process ends.</summary>
 public sealed class Filesystems(Programs programs)
 {
-    private const long ProbeBytes = 16 << 20;
+    /// <summary>btrfs does not fit into 100 MiB; of this only what mkfs writes takes space.</summary>
+    private const long ProbeBytes = 256 << 20;
 
     /// <summary>The label by which people find the root in lsblk.</summary>
     private const string RootLabel = "root";
 
     private const string EspLabel = "EFI-SYSTEM";
 
+    /// <summary>The programs that an install with such a root runs.</summary>
+    public static IEnumerable<string> ProgramsFor(RootFilesystem type) =>
+        ["sfdisk", "wipefs", "mkfs.fat", type.MakeProgram, .. KernelHas("vfat") ? (string[])[] : ["mmd", "mcopy"]];
+
     /// <summary>Makes an empty root file system.</summary>
-    public Task MakeRootAsync(RootFilesystem type, string device, Guid uuid, CancellationToken cancellationToken) =>
-        type.Name switch
+    public Task MakeRootAsync(RootFilesystem type, string device, Guid uuid, CancellationToken cancellationToken)
+    {
+        string[] options = type.Name switch
         {
             // Small file systems get blocks of 1 KiB unless told otherwise, and those cannot hold seals of 4 KiB blocks.
-            "ext4" => programs.RunAsync("mkfs.ext4", ["-q", "-F", "-b", "4096", "-O", "verity", "-L", RootLabel, "-U", uuid.ToString(), device], cancellationToken: cancellationToken),
-            _ => throw new BootcException($"root file system {type.Name} is not available yet; use ext4"),
+            "ext4" => ["-q", "-F", "-b", "4096", "-O", "verity", "-L", RootLabel, "-U", $"{uuid}"],
+            "xfs" => ["-q", "-f", "-L", RootLabel, "-m", $"uuid={uuid}"],
+            "btrfs" => ["-q", "-f", "-L", RootLabel, "-U", $"{uuid}"],
+            _ => throw new ArgumentOutOfRangeException(nameof(type), type.Name, "no way to make it is known here"),
         };
+        return programs.RunAsync(type.MakeProgram, [.. options, device], cancellationToken: cancellationToken);
+    }
 
     /// <summary>Makes an empty EFI system partition (FAT32).</summary>
     /// <param name="device">The partition's node.</param>

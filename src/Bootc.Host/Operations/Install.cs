@@ -71,8 +71,17 @@ public sealed class Install(Programs programs, Steps steps)
 
         RootFilesystem type = InstallPlan.ChooseFilesystem(options.Filesystem ?? config.RootFilesystem);
         DiskFacts disk = await DiskFacts.ReadAsync(options.Device, options.ViaLoopback, programs, cancellationToken);
-        bool canSeal = await new Filesystems(programs).CanSealAsync(type, cancellationToken);
-        InstallFacts facts = new(disk, image.Layers.Sum(l => l.UnpackedSize ?? l.Blob.Size), canSeal, architecture) { Config = config, ImageKargs = imageKargs, SshKeys = keys };
+        ImmutableArray<string> missing = [.. Filesystems.ProgramsFor(type).Where(program => !Programs.Has(program))];
+        bool canMount = Filesystems.KernelHas(type.Name);
+        bool canSeal = canMount && missing.IsEmpty && await new Filesystems(programs).CanSealAsync(type, cancellationToken);
+        InstallFacts facts = new(disk, image.Layers.Sum(l => l.UnpackedSize ?? l.Blob.Size), canSeal, architecture)
+        {
+            CanMount = canMount,
+            MissingPrograms = missing,
+            Config = config,
+            ImageKargs = imageKargs,
+            SshKeys = keys,
+        };
         return InstallPlan.Decide(options, facts, target.ToString(), Guid.NewGuid());
     }
 

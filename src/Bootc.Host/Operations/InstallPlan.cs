@@ -24,6 +24,12 @@ public sealed record InstallFacts(DiskFacts Disk, long ImageBytes, bool CanSeal,
 
     /// <summary>Keys that are to let people log in as root; null for none.</summary>
     public RootSshKeys? SshKeys { get; init; }
+
+    /// <summary>Whether this kernel can mount the root's file system type.</summary>
+    public bool CanMount { get; init; } = true;
+
+    /// <summary>Programs that the install would run and the image does not have.</summary>
+    public ImmutableArray<string> MissingPrograms { get; init; } = [];
 }
 
 /// <summary>All that an install will do, decided before the first write.</summary>
@@ -67,9 +73,6 @@ public sealed record InstallPlan(
 
     private const long Mebibyte = 1 << 20;
 
-    /// <summary>What a root needs beyond the image: journal, inode tables, the metadata image, logs of the first boots.</summary>
-    private const long RootOverheadMebibytes = 256;
-
     /// <summary>Stands for the deployment before its id is known, to find out in time that a command line is too long.</summary>
     private static readonly ObjectId AnyDeployment = ObjectId.Parse(new string('0', 128));
 
@@ -83,7 +86,8 @@ public sealed record InstallPlan(
         RefuseDiskInUse(options, facts.Disk);
         RefuseUnavailable(options, facts.Config);
         RootFilesystem type = ChooseFilesystem(options.Filesystem ?? facts.Config.RootFilesystem);
-        RefuseSmallDisk(options.RootSize, facts);
+        RefuseMissingTools(type, facts);
+        RefuseSmallDisk(options.RootSize, type, facts);
         string? missing = MissingVerity(type, facts.CanSeal, options.AllowMissingVerity);
         KernelArguments kargs = ChooseKargs(options, facts.Config, rootUuid);
         InstallPlan plan = new(
@@ -115,12 +119,28 @@ public sealed record InstallPlan(
     public KernelCommandLine CommandLineFor(ObjectId deployment, KernelCommandLine ofImage) =>
         Kargs.For(ofImage, new BootImageArgument(deployment, VerityOptional: !RequireVerity));
 
-    public static RootFilesystem ChooseFilesystem(string? name) => name switch
+    public static RootFilesystem ChooseFilesystem(string? name)
     {
-        "ext4" => RootFilesystem.Ext4,
-        null => throw new BootcException("no type for the root file system; add --filesystem ext4, or say it in the image's install configuration"),
-        _ => throw new BootcException($"--filesystem {name} is not available yet; use ext4"),
-    };
+        string known = string.Join(", ", RootFilesystem.All.Select(type => type.Name));
+        return name is null
+            ? throw new BootcException($"no type for the root file system; add --filesystem TYPE ({known}), or say it in the image's install configuration")
+            : RootFilesystem.All.FirstOrDefault(type => type.Name == name)
+                ?? throw new BootcException($"--filesystem {name} is not known; choose one of {known}");
+    }
+
+    private static void RefuseMissingTools(RootFilesystem type, InstallFacts facts)
+    {
+        if (facts.MissingPrograms.Length > 0)
+        {
+            throw new BootcException(
+                $"the image has no {string.Join(", ", facts.MissingPrograms)}, needed to install with --filesystem {type.Name}; add them to the image, or choose another type");
+        }
+
+        if (!facts.CanMount)
+        {
+            throw new BootcException($"the running kernel cannot mount {type.Name}; install under one that can, or choose another type with --filesystem");
+        }
+    }
 
     private static void RefuseDiskInUse(InstallOptions options, DiskFacts disk)
     {
@@ -167,9 +187,9 @@ public sealed record InstallPlan(
             new($"the image's install configuration says {what}, which is not available yet in this version of bootc; to install without it add {option}");
     }
 
-    private static void RefuseSmallDisk(PartitionSize? rootSize, InstallFacts facts)
+    private static void RefuseSmallDisk(PartitionSize? rootSize, RootFilesystem type, InstallFacts facts)
     {
-        long root = RootOverheadMebibytes + (facts.ImageBytes / Mebibyte);
+        long root = type.OverheadMebibytes + (facts.ImageBytes / Mebibyte);
         if (rootSize?.Mebibytes < root)
         {
             throw new BootcException(string.Create(

@@ -67,10 +67,34 @@ public class InstallPlanTests
         Refusal(Options, Facts with { Disk = Facts.Disk with { Size = Gibibyte } }).Should().Contain("has 1024 MiB").And.Contain("needs at least 2306 MiB");
 
     [Theory]
-    [InlineData(null, "add --filesystem ext4")]
-    [InlineData("xfs", "not available yet")]
+    [InlineData(null, "add --filesystem TYPE (ext4, xfs, btrfs), or say it in the image's install configuration")]
+    [InlineData("zfs", "zfs is not known; choose one of ext4, xfs, btrfs")]
     public void Names_the_file_systems_it_can_make(string? filesystem, string message) =>
         Refusal(Options with { Filesystem = filesystem }, Facts).Should().Contain(message);
+
+    [Fact]
+    public void Installs_on_xfs_without_being_told_to_allow_missing_verity()
+    {
+        InstallPlan plan = Decide(Options with { Filesystem = "xfs" }, Facts with { CanSeal = false });
+
+        plan.RequireVerity.Should().BeFalse();
+        plan.MissingVerityReason.Should().Be("xfs has no fs-verity");
+    }
+
+    [Fact]
+    public void Requires_verity_on_btrfs_as_on_ext4()
+    {
+        Decide(Options with { Filesystem = "btrfs" }, Facts).RequireVerity.Should().BeTrue();
+        Refusal(Options with { Filesystem = "btrfs" }, Facts with { CanSeal = false }).Should().Contain("fs-verity on btrfs").And.Contain("--allow-missing-verity");
+    }
+
+    [Fact]
+    public void Names_programs_that_the_image_lacks() =>
+        Refusal(Options with { Filesystem = "xfs" }, Facts with { MissingPrograms = ["sfdisk", "mkfs.xfs"] }).Should().Contain("the image has no sfdisk, mkfs.xfs");
+
+    [Fact]
+    public void Names_a_file_system_that_the_kernel_cannot_mount() =>
+        Refusal(Options with { Filesystem = "btrfs" }, Facts with { CanMount = false }).Should().Contain("the running kernel cannot mount btrfs");
 
     [Theory]
     [InlineData(false, false, true)]

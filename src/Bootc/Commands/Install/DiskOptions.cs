@@ -14,7 +14,7 @@ internal sealed class DiskOptions
 
     public Option<string?> Filesystem { get; } = new("--filesystem")
     {
-        Description = "Type of the root file system: ext4; needed unless the image's install configuration has one",
+        Description = "Type of the root file system: ext4, xfs or btrfs; needed unless the image's install configuration has one",
         HelpName = "TYPE",
     };
 
