@@ -41,15 +41,23 @@ internal static class RootSetup
         using Dir deployment = sysroot.TryOpenDir($"state/deploy/{image.Id}")
             ?? throw new InvalidDataException($"{sysroot.Path} has no state/deploy/{image.Id}, the state of the deployment to boot");
 
-        using DetachedMount root = MountRoot(sysroot, image, config);
+        using DetachedMount ofImage = MountImage(sysroot, image, config);
+        // Before Linux 6.15 only what is attached somewhere can lie below more than one overlay.
+        using TemporaryMountPoint? below = config.TransientRoot ? TemporaryMountPoint.Attach(ofImage) : null;
+        using Dir lower = ofImage.OpenRoot();
+        using DetachedMount? changes = config.TransientRoot
+            ? StateOverlay.MountInMemory(ComposefsMount.TransientSourcePrefix + image.Id, lower)
+            : null;
         using DetachedMount physical = DetachedMount.Clone(sysroot, ".");
         physical.SetReadOnly();
         PhysicalRoot.Announce(sysroot);
 
+        DetachedMount root = changes ?? ofImage;
         root.AttachOver(target);
         try
         {
-            AttachInside(root, physical, deployment, config);
+            using Dir inside = root.OpenRoot();
+            AttachInside(inside, lower, physical, deployment, config);
         }
         catch
         {
@@ -61,35 +69,26 @@ internal static class RootSetup
         return image;
     }
 
-    private static DetachedMount MountRoot(Dir sysroot, BootImageArgument image, RootSetupConfig config)
+    private static DetachedMount MountImage(Dir sysroot, BootImageArgument image, RootSetupConfig config)
     {
         bool underOverlay = config.TransientRoot
             || config.Etc is StateMount.Overlay or StateMount.Transient
             || config.Var is StateMount.Overlay or StateMount.Transient;
         using Dir repository = sysroot.TryOpenDir("composefs")
             ?? throw new InvalidDataException($"{sysroot.Path} has no composefs repository");
-
-        DetachedMount root = ComposefsMount.Mount(
+        return ComposefsMount.Mount(
             repository, image.Id, image.VerityOptional ? VerityMode.Optional : VerityMode.Required, underOverlay);
-        if (!config.TransientRoot)
-        {
-            return root;
-        }
-
-        using (root)
-        {
-            using Dir lower = root.OpenRoot();
-            return StateOverlay.MountInMemory(ComposefsMount.TransientSourcePrefix + image.Id, lower, root);
-        }
     }
 
-    // Only from Linux 6.15 on can mounts be attached to one that is not attached itself, so the root comes first.
-    private static void AttachInside(DetachedMount root, DetachedMount physical, Dir deployment, RootSetupConfig config)
+    /// <param name="root">
+    /// The root as it will be seen, attached: only from Linux 6.15 on can mounts be attached to one that is not attached itself.
+    /// </param>
+    /// <param name="image">What lies below overlays: one over a transient root would be one too many for the kernel.</param>
+    private static void AttachInside(Dir root, Dir image, DetachedMount physical, Dir deployment, RootSetupConfig config)
     {
-        using Dir inside = root.OpenRoot();
-        if (inside.Exists("sysroot"))
+        if (root.Exists("sysroot"))
         {
-            physical.Attach(inside, "sysroot");
+            physical.Attach(root, "sysroot");
         }
 
         AttachState("etc", config.Etc);
@@ -101,11 +100,11 @@ internal static class RootSetup
             {
                 // var is a symbolic link to the directory that all deployments share
                 StateMount.Bind => DetachedMount.Clone(deployment, name),
-                StateMount.Overlay => StateOverlay.MountKept("overlay", inside, deployment, name),
-                StateMount.Transient => StateOverlay.MountInMemory("transient", inside, name),
+                StateMount.Overlay => StateOverlay.MountKept("overlay", image, deployment, name),
+                StateMount.Transient => StateOverlay.MountInMemory("transient", image, name),
                 _ => null,
             };
-            mount?.Attach(inside, name);
+            mount?.Attach(root, name);
         }
     }
 

@@ -8,11 +8,12 @@ internal static class StateOverlay
 {
     private const uint Mode700 = 0x1C0;
 
-    /// <summary>Over a directory of the root, with changes kept in <c>NAME/upper</c> of the deployment.</summary>
+    /// <summary>Over a directory of the root, with changes kept in <c>NAME/upper</c> of the deployment's state.</summary>
     public static DetachedMount MountKept(string source, Dir root, Dir deployment, string name)
     {
         using Dir lower = root.OpenDir(name);
-        using Dir state = deployment.EnsureDir(name);
+        // var is a symbolic link to the directory that all deployments share
+        using Dir state = deployment.TryReadLink(name) is { } shared ? deployment.OpenDir(shared) : deployment.EnsureDir(name);
         using Dir upper = state.EnsureDir("upper");
         using Dir work = state.EnsureDir("work", Mode700);
         return new Overlay { Source = source, Lower = lower, Upper = upper, Work = work }.Mount(MountFlags.None);
@@ -25,17 +26,14 @@ internal static class StateOverlay
         return MountInMemory(source, lower);
     }
 
-    /// <summary>As the other overload.</summary>
-    /// <param name="source">What mountinfo shows as the source.</param>
-    /// <param name="lower">What is seen below the changes.</param>
-    /// <param name="detached">The mount that holds <paramref name="lower"/>, where it is attached nowhere.</param>
-    public static DetachedMount MountInMemory(string source, Dir lower, params ReadOnlySpan<DetachedMount> detached)
+    /// <summary>Over all of a root, with changes in memory.</summary>
+    public static DetachedMount MountInMemory(string source, Dir lower)
     {
         using FilesystemContext context = FilesystemContext.Open("tmpfs");
         using DetachedMount memory = context.Set("source", source).Set("mode", "0755").Mount();
         using Dir state = memory.OpenRoot();
         using Dir upper = state.EnsureDir("upper");
         using Dir work = state.EnsureDir("work", Mode700);
-        return new Overlay { Source = source, Lower = lower, Upper = upper, Work = work }.Mount(MountFlags.None, [memory, .. detached]);
+        return new Overlay { Source = source, Lower = lower, Upper = upper, Work = work }.Mount(MountFlags.None, memory);
     }
 }

@@ -94,6 +94,45 @@ public sealed class RootSetupConfigTests(InstalledDisk disk) : IClassFixture<Ins
         result.Output.Should().Match("of the image\ntouch: *sysroot/var/x*: Read-only file system\nchanged\n", result.ToString());
     }
 
+    [Fact]
+    public async Task A_var_overlay_keeps_changes_in_what_all_deployments_share()
+    {
+        ProgramOutput result = await RunAsync("[var]\nmount = \"overlay\"\n", """
+            touch sysroot/var/new
+            umount --recursive sysroot
+            find sysroot -name new
+            """);
+
+        result.Output.Should().Be("sysroot/state/os/default/var/upper/new\n", result.ToString());
+    }
+
+    [Fact]
+    public async Task All_of_the_root_may_be_transient_at_once()
+    {
+        ProgramOutput result = await RunAsync("root.transient = true\netc.mount = \"transient\"\nvar.transient = true\n", """
+            for directory in etc usr var; do echo changed > sysroot/$directory/new; done
+            cat sysroot/etc/hostname sysroot/*/new
+            findmnt -n -o SOURCE sysroot/etc
+            findmnt -n -o SOURCE sysroot/var
+            umount --recursive sysroot
+            find sysroot -name new
+            """);
+
+        result.Output.Should().Be("of the image\nchanged\nchanged\nchanged\ntransient\ntransient\n", result.ToString());
+    }
+
+    [Fact]
+    public async Task A_transient_root_leaves_what_is_kept_to_the_deployment()
+    {
+        ProgramOutput result = await RunAsync("root.transient = true\n[etc]\nmount = 'overlay'\n[var]\nmount = 'bind'\n", """
+            for directory in etc usr var; do echo changed > sysroot/$directory/new; done
+            umount --recursive sysroot
+            find sysroot -name new | sort
+            """);
+
+        result.Output.Should().Be($"sysroot/state/deploy/{disk.Id}/etc/upper/new\nsysroot/state/os/default/var/new\n", result.ToString());
+    }
+
     private Task<ProgramOutput> RunAsync(string toml, string script) => disk.RunAsync($"""
         cat > conf <<'end'
         {toml}

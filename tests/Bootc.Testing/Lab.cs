@@ -32,8 +32,7 @@ public static class Lab
     private static readonly Lazy<Task<DebianTree>> Tools = new(() => new DebianRecipe(
         "tools", "trixie", ["apache2-utils", "docker-registry", "ovmf", "qemu-system-x86", "qemu-utils"]).EnsureAsync());
 
-    private static readonly Lazy<Task<DebianTree>> Base = new(() => new DebianRecipe(
-        "debian-base", "trixie", [.. File.ReadAllLines(Checkout.PathOf("images", "debian", "packages.txt"))]).EnsureAsync());
+    private static readonly Lazy<Task<DebianTree>> Base = new(() => EnsureBaseAsync("initramfs-tools"));
 
     private static readonly Lazy<Task<DebianTree>> Linker = new(() => new DebianRecipe(
         "linker", "bookworm", ["binutils", "ca-certificates", "clang", "libc6-dev", "lld", "zlib1g-dev"]).EnsureAsync());
@@ -63,4 +62,13 @@ public static class Lab
           ln "/boot/vmlinuz-$kver" /boot/vmlinuz
           ln -s /dev/null /etc/systemd/system/systemd-firstboot.service'
         """).EnsureAsync());
+
+    /// <summary>As <see cref="DebianBase"/>, with a choice.</summary>
+    /// <param name="initrd">The package that makes initrds.</param>
+    /// <param name="packages">More packages.</param>
+    public static Task<DebianTree> EnsureBaseAsync(string initrd, params IEnumerable<string> packages) =>
+        new DebianRecipe(
+            string.Join('-', ["base", initrd, .. packages]),
+            "trixie",
+            [initrd, .. packages, .. File.ReadAllLines(Checkout.PathOf("images", "debian", "packages.txt"))]).EnsureAsync();
 }

@@ -7,12 +7,31 @@ public static class LabImages
 {
     private const string Prefix = "localhost/bootc-lab";
 
-    private static readonly Lazy<Task<string>> DebianImage = new(BuildDebianAsync);
+    private static readonly Lazy<Task<string>> DebianImage = new(async () =>
+        await BuildImageAsync("debian", "debian", $"BASE={await DebianBase}"));
 
     private static readonly Lazy<Task<string>> Base = new(async () => await EnsureBaseAsync(await Podman.Instance));
 
     /// <summary><c>images/debian</c> with the published product inside: installs itself, boots, has a login prompt.</summary>
     public static Task<string> Debian => DebianImage.Value;
+
+    /// <summary><c>images/debian</c>, with a choice.</summary>
+    /// <param name="initrd">The package that makes its initrd.</param>
+    /// <param name="packages">More packages.</param>
+    public static async Task<string> DebianWithAsync(string initrd, params string[] packages)
+    {
+        Podman podman = await Podman.Instance;
+        DebianTree tree = await Lab.EnsureBaseAsync(initrd, packages);
+        string @base = await ImportBaseAsync(podman, tree);
+        return await BuildImageAsync("debian-variant", "debian", $"BASE={@base}", $"INITRD={initrd}", $"PACKAGES={string.Join(' ', packages)}");
+    }
+
+    /// <summary><c>images/debian-selinux</c>.</summary>
+    public static async Task<string> EnsureDebianSelinuxAsync()
+    {
+        string @base = await DebianWithAsync("initramfs-tools", "policycoreutils", "selinux-policy-default", "selinux-utils");
+        return await BuildImageAsync("debian-selinux", "debian-selinux", $"BASE={@base}");
+    }
 
     /// <summary>Builds an image from the text of a Containerfile.</summary>
     /// <param name="name">The last part of the image's name.</param>
@@ -65,27 +84,32 @@ public static class LabImages
     public static Task<string> DebianBase => Base.Value;
 
     /// <inheritdoc cref="DebianBase"/>
-    internal static async Task<string> EnsureBaseAsync(Podman podman)
+    internal static async Task<string> EnsureBaseAsync(Podman podman) => await ImportBaseAsync(podman, await Lab.DebianBase);
+
+    private static Task<string> ImportBaseAsync(Podman podman, DebianTree tree)
     {
-        DebianTree tree = await Lab.DebianBase;
         string image = $"{Prefix}/debian-base:{LabCache.KeyOf(tree.Root)}";
-        return await podman.EnsureImageAsync(image, () => podman.ImportAsync(tree.Root, image));
+        return podman.EnsureImageAsync(image, () => podman.ImportAsync(tree.Root, image));
     }
 
-    private static async Task<string> BuildDebianAsync()
+    /// <summary>Builds one of the examples in <c>images/</c> with the published product.</summary>
+    /// <param name="name">The last part of the image's name.</param>
+    /// <param name="folder">The folder in <c>images/</c>.</param>
+    /// <param name="arguments">Build arguments, <c>NAME=VALUE</c>.</param>
+    private static async Task<string> BuildImageAsync(string name, string folder, params string[] arguments)
     {
         Product product = await Product.Instance;
         Podman podman = await Podman.Instance;
         string bootc = $"{Prefix}/bootc:{product.Key}";
         await podman.EnsureImageAsync(bootc, () => podman.ImportAsync(product.Root, bootc));
 
-        string context = Checkout.PathOf("images", "debian");
-        string @base = await EnsureBaseAsync(podman);
+        string context = Checkout.PathOf("images", folder);
+        string[] all = [$"BOOTC={bootc}", .. arguments];
         string recipe = string.Join('\n', Directory.EnumerateFiles(context).Order(StringComparer.Ordinal)
             .Select(f => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(f))))
-            .Append(@base).Append(bootc));
-        string image = $"{Prefix}/debian:{LabCache.KeyOf(recipe)}";
+            .Concat(all));
+        string image = $"{Prefix}/{name}:{LabCache.KeyOf(recipe)}";
         return await podman.EnsureImageAsync(image, () => podman.RunAsync(
-            ["build", "--tag", image, "--build-arg", $"BASE={@base}", "--build-arg", $"BOOTC={bootc}", context]));
+            ["build", "--tag", image, .. all.SelectMany(a => (string[])["--build-arg", a]), context]));
     }
 }

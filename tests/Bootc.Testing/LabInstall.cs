@@ -13,9 +13,11 @@ public static class LabInstall
 
     private const long DiskSize = 4L << 30;
 
-    private static readonly Lazy<Task<MachineState>> InstalledDebian = new(InstallDebianAsync);
+    private static readonly Lazy<Task<MachineState>> InstalledDebian = new(async () =>
+        // This machine's kernel may be without fs-verity: the tests that need it install in a guest.
+        (await InstallAsync(await LabImages.Debian, "installed", "--filesystem", "ext4", "--allow-missing-verity")).State);
 
-    /// <summary>A machine on which <see cref="LabImages.Debian"/> was installed, and that never ran.</summary>
+    /// <summary>A machine on which <see cref="LabImages.Debian"/> was installed on ext4, and that never ran.</summary>
     public static Task<MachineState> Debian => InstalledDebian.Value;
 
     /// <summary>What podman is given to run a program of an image that may install it.</summary>
@@ -31,13 +33,9 @@ public static class LabInstall
 
     /// <summary>The command that installs to a disk image file in <see cref="OutputFolder"/>.</summary>
     /// <param name="disk">The name of the file.</param>
-    /// <param name="options">More options.</param>
+    /// <param name="options">More options; the type of the root is one of them.</param>
     public static string[] ToDisk(string disk, params string[] options) =>
-    [
-        // This machine's kernel may be without fs-verity: the tests that need it install in a guest.
-        "bootc", "install", "to-disk", "--via-loopback", "--generic-image", "--filesystem", "ext4", "--allow-missing-verity",
-        "--target-imgref", TargetImage, .. options, $"{OutputFolder}/{disk}",
-    ];
+        ["bootc", "install", "to-disk", "--via-loopback", "--generic-image", "--target-imgref", TargetImage, .. options, $"{OutputFolder}/{disk}"];
 
     /// <summary>Makes an empty disk image file.</summary>
     public static string NewDisk(string folder, string name = "disk.img", long size = DiskSize)
@@ -48,16 +46,30 @@ public static class LabInstall
         return path;
     }
 
-    private static async Task<MachineState> InstallDebianAsync()
+    /// <summary>Installs an image to a new disk; the result is kept in the cache of the checkout.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="name">What the machine is for.</param>
+    /// <param name="options">Options of <c>install to-disk</c>, beside those of <see cref="ToDisk"/>.</param>
+    public static async Task<InstalledMachine> InstallAsync(string image, string name, params string[] options)
     {
-        string image = await LabImages.Debian;
+        const string Output = "output";
         Podman podman = await Podman.Instance;
-        string[] command = ToDisk("disk.img", "--karg", "console=ttyS0");
-        string part = await LabCache.OfCheckout.EnsureAsync("installed", string.Join('\n', [image, .. command]), async folder =>
+        string[] command = ToDisk("disk.img", ["--karg", "console=ttyS0", .. options]);
+        string part = await LabCache.OfCheckout.EnsureAsync(name, string.Join('\n', [image, .. command]), async folder =>
         {
             NewDisk(folder);
-            await podman.RunAsync(Arguments(image, folder, command));
+            ProgramOutput result = await podman.TryRunAsync(Arguments(image, folder, command));
+            await File.WriteAllTextAsync(Path.Join(folder, Output), result.Error);
+            if (result.ExitCode != 0)
+            {
+                throw new InvalidOperationException($"{name} was not installed: {result}");
+            }
         });
-        return new MachineState(Path.Join(part, "disk.img"));
+        return new(new MachineState(Path.Join(part, "disk.img")), await File.ReadAllTextAsync(Path.Join(part, Output)));
     }
 }
+
+/// <summary>A machine that an image was installed on and that never ran.</summary>
+/// <param name="State">Its disk.</param>
+/// <param name="Errors">What the install said on standard error: progress and warnings.</param>
+public sealed record InstalledMachine(MachineState State, string Errors);

@@ -6,8 +6,6 @@ namespace Bootc.Linux.Mounts;
 /// </summary>
 public sealed record Overlay
 {
-    private const string TemporaryMountPoints = "/run";
-
     /// <summary>How layers are named to the kernel.</summary>
     internal enum Layering
     {
@@ -58,7 +56,7 @@ public sealed record Overlay
                 {
                     foreach (DetachedMount mount in detached)
                     {
-                        attached.Push(TemporaryMountPoint.Attach(mount, TemporaryMountPoints));
+                        attached.Push(TemporaryMountPoint.Attach(mount));
                     }
                 }
 

@@ -1,17 +1,19 @@
 namespace Bootc.Linux.Mounts;
 
-/// <summary>An empty directory made for one mount, and gone with it.</summary>
-internal sealed class TemporaryMountPoint : IDisposable
+/// <summary>An empty directory in <c>/run</c> made for one mount, and gone with it.</summary>
+public sealed class TemporaryMountPoint : IDisposable
 {
+    private const string Parent = "/run";
+
     private readonly Dir _parent;
     private readonly string _name;
 
     private TemporaryMountPoint(Dir parent, string name) => (_parent, _name) = (parent, name);
 
-    /// <summary>Attaches a mount in a new directory below <paramref name="parent"/>, which must be writable.</summary>
-    internal static TemporaryMountPoint Attach(DetachedMount mount, string parent)
+    /// <summary>Attaches a mount in a new directory.</summary>
+    public static TemporaryMountPoint Attach(DetachedMount mount)
     {
-        TemporaryMountPoint point = new(Dir.Open(parent), $"bootc-mount-{Guid.NewGuid():N}");
+        TemporaryMountPoint point = new(Dir.Open(Parent), $"bootc-mount-{Guid.NewGuid():N}");
         try
         {
             point._parent.EnsureDir(point._name).Dispose();

@@ -63,7 +63,7 @@ internal static class DemoCommand
     private static async Task<bool> InstallAsync(string image, string folder, CancellationToken cancellationToken)
     {
         Podman podman = await Podman.Instance;
-        string[] arguments = LabInstall.Arguments(image, folder, LabInstall.ToDisk("disk.img", "--karg", "console=ttyS0"));
+        string[] arguments = LabInstall.Arguments(image, folder, LabInstall.ToDisk("disk.img", "--filesystem", "ext4", "--allow-missing-verity", "--karg", "console=ttyS0"));
         Console.WriteLine($"\n# podman {string.Join(' ', arguments)}");
         await using Stream output = Console.OpenStandardOutput();
         await podman.Command(arguments)

@@ -26,7 +26,7 @@ internal static class TestCommand
             : "shared vectors: not found (../shared/vectors); only the vectors of tests/vectors are used");
 
         await HostPackages.EnsureAsync(cancellationToken);
-        Task trees = Task.WhenAll(Lab.SidTree, Lab.ToolsTree, Lab.DebianBase);
+        Task trees = Task.WhenAll(Lab.SidTree, Lab.ToolsTree, Lab.DebianBase, Lab.EnsureBaseAsync("dracut", "btrfs-progs"));
         bool good = await DotnetAsync("Building", ["build", Solution, "-v", "quiet", "--nologo"], cancellationToken)
             && await DotnetAsync("Checking the formatting", ["format", Solution, "--verify-no-changes", "--no-restore"], cancellationToken);
         await trees;

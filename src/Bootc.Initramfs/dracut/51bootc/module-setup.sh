@@ -16,7 +16,7 @@ installkernel() {
 
 install() {
   inst_simple /usr/lib/bootc/initramfs-setup
-  inst_simple "$moddir/bootc-root-setup.service" "$systemdsystemunitdir/bootc-root-setup.service"
+  inst_simple "$systemdsystemunitdir/bootc-root-setup.service"
   $SYSTEMCTL -q --root "$initdir" add-wants initrd-root-fs.target bootc-root-setup.service
 
   local config=/usr/lib/composefs/setup-root-conf.toml
