@@ -94,7 +94,7 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
         {
             LabInstall.NewDisk(_folder.FullName);
             Podman podman = await Podman.Instance;
-            string install = string.Join(' ', LabInstall.ToDisk("disk.img", "--progress-fd", "3"));
+            string install = string.Join(' ', LabInstall.ToDisk("disk.img", "--filesystem", "ext4", "--allow-missing-verity", "--progress-fd", "3"));
             return await podman.RunAsync(LabInstall.Arguments(
                 Image, _folder.FullName, ["sh", "-ec", $"mkfifo /tmp/pipe; {install} 3>/tmp/pipe >/dev/null & cat /tmp/pipe; wait $!"]));
         }

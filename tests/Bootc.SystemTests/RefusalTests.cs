@@ -50,6 +50,10 @@ public sealed class RefusalTests : IDisposable
         await RefusedAsync(Refusal.Privileged, Refusal.ToDisk.Replace(" --target-imgref registry.example/os:1", ""), "could get no updates from localhost/.*--target-imgref NAME");
 
     [Fact]
+    public async Task A_missing_mkfs_is_named_before_anything_is_written() =>
+        await RefusedAsync(Privileged, ToDisk.Replace("ext4", "xfs"), "the image has no mkfs\\.xfs, needed to install with --filesystem xfs; add them to the image");
+
+    [Fact]
     public async Task Missing_verity_is_refused_unless_allowed() =>
         await RefusedAsync(Refusal.Privileged, Refusal.ToDisk.Replace(" --allow-missing-verity", ""), "cannot enable fs-verity on ext4.*--allow-missing-verity");
 

@@ -6,7 +6,7 @@ public sealed record BootResult(GuestReport Report, string Console, MachineState
 /// <summary>Boots machines with UEFI firmware from their own disk: firmware, loader, kernel, as on a real one.</summary>
 public static class Guest
 {
-    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(8);
     private static readonly TimeSpan PowerOffLimit = TimeSpan.FromMinutes(1);
 
     /// <summary>Boots a machine, has it answer the probe and switch itself off.</summary>

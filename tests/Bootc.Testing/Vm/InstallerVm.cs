@@ -14,7 +14,7 @@ public sealed class InstallerVm : IAsyncDisposable
     private const long RootSize = 4L << 30;
     private const long StoreSize = 4L << 30;
 
-    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(8);
 
     private readonly RunningGuest _guest;
 

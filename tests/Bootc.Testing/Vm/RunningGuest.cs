@@ -5,7 +5,7 @@ namespace Bootc.Testing.Vm;
 /// <summary>A guest that is up, or coming up, with a root shell to it. It runs on a copy of the machine's disk.</summary>
 public sealed partial class RunningGuest : IAsyncDisposable
 {
-    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(8);
 
     private RunningGuest(Qemu qemu, GuestShell shell, string folder)
     {
