@@ -22,6 +22,9 @@ public static class HostPackages
         ("strace", "/usr/bin/strace"),
         ("selinux-utils", "/usr/sbin/matchpathcon"),
         ("attr", "/usr/bin/setfattr"),
+        // What scripts/bench measures beside bootc, and how.
+        ("umoci", "/usr/bin/umoci"),
+        ("time", "/usr/bin/time"),
         // Judges of what we read: other tar programs, another reader and writer of images.
         ("libarchive-tools", "/usr/bin/bsdtar"),
         ("skopeo", "/usr/bin/skopeo"),

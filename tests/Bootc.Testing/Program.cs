@@ -10,6 +10,7 @@ internal static class Program
     {
         RootCommand root = new("The lab of bootc's tests")
         {
+            BenchCommand.Create(),
             DemoCommand.Create(),
             PrepareCommand.Create(),
             TestCommand.Create(),

@@ -41,7 +41,6 @@ public sealed class ImageImporter(Repository repository, Steps steps)
 
         GiveMemoryBack();
         FileTree tree = steps.Run("Applying the layers", () => ApplyLayers(image, layers, cancellationToken));
-        GiveMemoryBack();
         ImageFiles files = new(tree, repository.Objects.Open);
         ImmutableArray<(ErofsVersion Version, ObjectId Id)> plain = steps.Run("Writing the image", () =>
         {
@@ -86,8 +85,8 @@ public sealed class ImageImporter(Repository repository, Steps steps)
     }
 
     /// <summary>
-    /// The tables of the layers have just become garbage, tens of megabytes for a large image. Left alone, the collector would look
-    /// for them only after the next stage had taken as much again.
+    /// The tables of one stage have just become garbage, tens of megabytes for a large image. Left alone, the collector would look for
+    /// them only after the next stage had taken as much again.
     /// </summary>
     private static void GiveMemoryBack() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
@@ -126,6 +125,7 @@ public sealed class ImageImporter(Repository repository, Steps steps)
 
     private ObjectId WriteImage(FileTree tree, ErofsVersion version)
     {
+        GiveMemoryBack();
         using ObjectStream output = new(repository.Objects.CreateWriter());
         ErofsImage written = ErofsWriter.Write(tree, version, repository.Algorithm, output);
         ObjectId stored = output.Finish();

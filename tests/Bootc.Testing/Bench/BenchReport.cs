@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Bootc.Testing.Bench;
+
+/// <summary>What was measured, as the Markdown of <c>docs/performance.md</c>.</summary>
+public sealed class BenchReport(TextWriter output, string folder)
+{
+    /// <summary>Which machine, which image, which versions.</summary>
+    public async Task WriteHeadAsync(BenchImage image, Product product, DebianTree sid, CancellationToken cancellationToken)
+    {
+        string filesystem = (await LabProgram.RunAsync("stat", ["-f", "-c", "%T", folder], cancellationToken)).Trim();
+        Write($"* machine: {Environment.ProcessorCount} × {ProcessorName()}, {RuntimeInformation.OSDescription.Trim()}, {filesystem}");
+        Write($"* image: {image.Digest}, {image.Tars.Sum(tar => new FileInfo(tar).Length) / 1e6:F0} MB of tar in {image.Tars.Length} layers");
+        Write($"* load before: {(await File.ReadAllTextAsync("/proc/loadavg", cancellationToken)).Split(' ')[0]}");
+        foreach ((string name, Func<Task<ProgramOutput>> ask) in Versions(product, sid, cancellationToken))
+        {
+            try
+            {
+                Write($"* {name}: {(await ask()).Output.Split('\n')[0].Trim()}");
+            }
+            catch (System.ComponentModel.Win32Exception e)
+            {
+                Write($"* {name}: {e.Message}");
+            }
+        }
+    }
+
+    /// <summary>One table; ratios are to the first row.</summary>
+    public void WriteTable(string title, IReadOnlyList<Series> all)
+    {
+        Write($"\n### {title}\n");
+        Write("| | returns s | on disk s | on disk, × of the first | processor s | peak MB |");
+        Write("| --- | --- | --- | --- | --- | --- |");
+        double first = all[0].HasRun ? all[0].Of(run => run.Durable).Median : double.NaN;
+        foreach (Series series in all)
+        {
+            Write(series.HasRun
+                ? $"| {series.Contestant.Name} | {Show(series.Of(run => run.Returned))} | {Show(series.Of(run => run.Durable))} "
+                    + $"| {series.Of(run => run.Durable).Median / first:F2} | {Show(series.Of(run => run.Processor))} | {series.PeakMemory / 1e6:F0} |"
+                : $"| {series.Contestant.Name} | did not run | | | | |");
+        }
+    }
+
+    /// <summary>What was made.</summary>
+    public void WriteDigests(IEnumerable<KeyValuePair<string, string>> digests, bool alike)
+    {
+        Write("");
+        foreach ((string what, string digest) in digests)
+        {
+            Write($"* {what}: {digest}");
+        }
+
+        Write(alike ? "* all who made the same made it alike" : "* **what should be alike is not**");
+    }
+
+    private static IEnumerable<(string Name, Func<Task<ProgramOutput>> Ask)> Versions(Product product, DebianTree sid, CancellationToken cancellationToken)
+    {
+        yield return ("bootc", () => LabProgram.TryRunAsync(product.Bootc, ["--version"], cancellationToken));
+        foreach (string peer in (string[])["skopeo", "umoci", "podman", "tar"])
+        {
+            yield return (peer, () => LabProgram.TryRunAsync(peer, ["--version"], cancellationToken));
+        }
+
+        yield return ("composefs of mkcomposefs", () => LabProgram.TryRunAsync(
+            "dpkg-query", [$"--admindir={sid.PathOf("var/lib/dpkg")}", "-W", "-f=${Version}", "composefs"], cancellationToken));
+    }
+
+    private static string ProcessorName() =>
+        File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
+
+    private static string Show((double Median, double Spread) value) => $"{value.Median:F2} ± {value.Spread:F2}";
+
+    private void Write(FormattableString line) => output.WriteLine(line.ToString(CultureInfo.InvariantCulture));
+
+    private void Write(string line) => output.WriteLine(line);
+}

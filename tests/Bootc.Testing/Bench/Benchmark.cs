@@ -1,0 +1,141 @@
+using System.Security.Cryptography;
+
+namespace Bootc.Testing.Bench;
+
+/// <summary>How much is measured.</summary>
+/// <param name="Rounds">How often each command runs.</param>
+/// <param name="DumpEntries">Entries of the dumpfile that an EROFS image is made of.</param>
+/// <param name="MemoryEntries">Files of the images whose import is watched for memory.</param>
+/// <param name="StartsPerRun">How often a program is started in one run of the start-up measurement.</param>
+public sealed record BenchSizes(int Rounds, int DumpEntries, int MemoryEntries, int StartsPerRun)
+{
+    /// <summary>What <c>docs/performance.md</c> holds.</summary>
+    public static BenchSizes Full { get; } = new(Rounds: 5, DumpEntries: 64_000, MemoryEntries: 200_000, StartsPerRun: 50);
+
+    /// <summary>Enough to see that it runs.</summary>
+    public static BenchSizes Tiny { get; } = new(Rounds: 1, DumpEntries: 100, MemoryEntries: 100, StartsPerRun: 2);
+}
+
+/// <summary>
+/// Measures the published bootc beside the programs that do the same jobs. Rounds alternate: each runs everybody once, so that
+/// whatever else the machine does meets all alike.
+/// </summary>
+/// <param name="image">What is imported.</param>
+/// <param name="sizes">How much is measured.</param>
+/// <param name="folder">Where everybody writes; it decides the file system.</param>
+public sealed class Benchmark(BenchImage image, BenchSizes sizes, string folder)
+{
+    private const string Bootc = "bootc";
+    private const string Pull = "exec \"$1\" internals oci pull --insecure --repo \"$PWD/repo\" \"$2\"";
+
+    private readonly SortedDictionary<string, string> _digests = [];
+
+    /// <summary>Measures everything and writes the tables; false where somebody did not run or results differ.</summary>
+    public async Task<bool> RunAsync(TextWriter output, CancellationToken cancellationToken)
+    {
+        Product product = await Product.Instance;
+        DebianTree sid = await Lab.SidTree;
+        string work = Directory.CreateDirectory(folder).FullName;
+        string dump = Path.Join(work, "dumpfile");
+        ManyFiles.WriteDumpfile(dump, sizes.DumpEntries);
+        foreach (int layers in (int[])[1, 4])
+        {
+            ManyFiles.WriteLayout(Path.Join(work, $"many-{layers}"), sizes.MemoryEntries, layers, smallOf: layers == 1 ? 3 : 0);
+        }
+
+        BenchReport report = new(output, folder);
+        await report.WriteHeadAsync(image, product, sid, cancellationToken);
+        bool good = true;
+        good &= await MeasureAsync(report, "Import of the image into an empty place", Imports(product, sid), cancellationToken);
+        good &= await MeasureAsync(report, $"An EROFS image of a dumpfile of {sizes.DumpEntries} entries", Images(product, sid, dump), cancellationToken);
+        good &= await MeasureAsync(report, $"Start-up, {sizes.StartsPerRun} times", StartUps(product), cancellationToken);
+        good &= await MeasureAsync(report, $"Memory: import of {sizes.MemoryEntries} files", ManyFileImports(product, work), cancellationToken);
+
+        bool alike = _digests.Where(d => d.Key.StartsWith("EROFS", StringComparison.Ordinal)).Select(d => d.Value).Distinct().Count() == 1
+            && _digests.Where(d => d.Key.StartsWith("images", StringComparison.Ordinal)).Select(d => d.Value).Distinct().Count() == 1;
+        report.WriteDigests(_digests, alike);
+        return good && alike;
+    }
+
+    private Contestant[] Imports(Product product, DebianTree sid) =>
+    [
+        new($"{Bootc}, oci:", Pull, [product.Bootc, $"oci:{image.LayoutReference}"]),
+        new($"{Bootc}, containers-storage:", Pull, [product.Bootc, $"containers-storage:{BenchImage.Name}"], ("CONTAINERS_STORAGE_ROOT", image.Storage)),
+        new(
+            "skopeo copy to containers-storage",
+            "exec skopeo --insecure-policy copy --quiet \"oci:$1\" \"containers-storage:[overlay@$PWD/root+$PWD/run]$2\"",
+            [image.LayoutReference, BenchImage.Name]),
+        new("umoci unpack", "exec umoci unpack --image \"$1\" bundle", [image.LayoutReference]),
+        new(
+            "podman image mount, mkcomposefs --digest-store",
+            // In a mount namespace: what podman mounts is gone with it, whatever happens.
+            """
+            exec unshare --mount sh -ec '
+              storage=$1; name=$2; shift 2
+              podman() { command podman --root "$storage" --runroot "$PWD/run" --storage-driver overlay "$@"; }
+              mounted=$(podman image mount "$name")
+              "$@" --digest-store=objects "$mounted" image
+              podman image unmount "$name"' mkcomposefs "$@"
+            """,
+            [image.Storage, BenchImage.Name, .. Call(sid, "mkcomposefs")]),
+        new(
+            "tar -x",
+            "for layer; do tar -xpf \"$layer\" --xattrs --xattrs-include=\"*\" --numeric-owner; done",
+            [.. image.Tars]),
+    ];
+
+    private static Contestant[] Images(Product product, DebianTree sid, string dump) =>
+    [
+        new($"{Bootc} internals composefs mkimage", "exec \"$1\" internals composefs mkimage \"$2\" image", [product.Bootc, dump]),
+        new("mkcomposefs --from-file", "dump=$1; shift; exec \"$@\" --from-file --min-version=1 \"$dump\" image", [dump, .. Call(sid, "mkcomposefs")]),
+    ];
+
+    private Contestant[] StartUps(Product product) =>
+    [
+        new($"{Bootc} --help", "for i in $(seq \"$2\"); do \"$1\" --help >/dev/null; done", [product.Bootc, $"{sizes.StartsPerRun}"]),
+        new("true", "for i in $(seq \"$1\"); do /bin/true; done", [$"{sizes.StartsPerRun}"]),
+    ];
+
+    private static Contestant[] ManyFileImports(Product product, string work) =>
+    [
+        new($"{Bootc}, one layer, a third of the files inline", Pull, [product.Bootc, $"oci:{Path.Join(work, "many-1")}"]),
+        new($"{Bootc}, four layers, all files objects", Pull, [product.Bootc, $"oci:{Path.Join(work, "many-4")}"]),
+    ];
+
+    private static string[] Call(DebianTree tree, string program)
+    {
+        string libraries = tree.PathOf("usr/lib/x86_64-linux-gnu");
+        return [Path.Join(libraries, "ld-linux-x86-64.so.2"), "--library-path", libraries, tree.PathOf($"usr/bin/{program}")];
+    }
+
+    private async Task<bool> MeasureAsync(BenchReport report, string title, Contestant[] contestants, CancellationToken cancellationToken)
+    {
+        Series[] all = [.. contestants.Select(contestant => new Series(contestant))];
+        for (int round = 1; round <= sizes.Rounds; round++)
+        {
+            LabLog.Write($"{title}: round {round} of {sizes.Rounds}");
+            foreach (Series series in all)
+            {
+                await series.AddRunAsync(folder, run => Remember(series.Contestant.Name, run), cancellationToken);
+            }
+        }
+
+        report.WriteTable(title, all);
+        return all.All(series => series.HasRun);
+    }
+
+    /// <summary>What was made: those who make the same thing must have made the same.</summary>
+    private void Remember(string name, string run)
+    {
+        string erofs = Path.Join(run, "image");
+        string images = Path.Join(run, "repo", "images");
+        if (name.Contains("from-file", StringComparison.Ordinal) || name.Contains("mkimage", StringComparison.Ordinal))
+        {
+            _digests[$"EROFS image by {name}"] = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(erofs)))}";
+        }
+        else if (Directory.Exists(images) && name.EndsWith(':'))
+        {
+            _digests[$"images by {name}"] = string.Join(' ', Directory.EnumerateFileSystemEntries(images).Select(Path.GetFileName).Order(StringComparer.Ordinal).Select(id => id![..16]));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using System.Globalization;
+using CliWrap;
+
+namespace Bootc.Testing.Bench;
+
+/// <summary>A command to be measured. It is run as <c>sh -ec SCRIPT name ARGUMENT…</c> in an empty folder.</summary>
+/// <param name="Name">How the table names it.</param>
+/// <param name="Script">What the shell does; one simple command is executed in place of the shell.</param>
+/// <param name="Arguments"><c>$1</c> and those that follow.</param>
+/// <param name="Environment">Variables that are set for it.</param>
+public sealed record Contestant(string Name, string Script, ImmutableArray<string> Arguments, params ImmutableArray<(string Name, string Value)> Environment)
+{
+    /// <summary>Runs it once in a fresh folder, which is removed afterwards, and tells what it took.</summary>
+    /// <param name="parent">Where the folder is made; it decides the file system.</param>
+    /// <param name="look">Looks into the folder before it is removed.</param>
+    public async Task<Run> RunAsync(string parent, Action<string>? look, CancellationToken cancellationToken)
+    {
+        string folder = Directory.CreateDirectory(Path.Join(parent, "run")).FullName;
+        string times = Path.Join(parent, "times");
+        await LabProgram.RunAsync("sync", ["-f", folder], cancellationToken); // what others wrote is not to be paid for here
+        try
+        {
+            Stopwatch clock = Stopwatch.StartNew();
+            await LabProgram.RunAsync(
+                Cli.Wrap("/usr/bin/time")
+                    .WithArguments(["-o", times, "-f", "%U %S %M", "sh", "-ec", Script, Name, .. Arguments])
+                    .WithWorkingDirectory(folder)
+                    .WithEnvironmentVariables(e => Environment.ToList().ForEach(v => e.Set(v.Name, v.Value))),
+                cancellationToken);
+            TimeSpan returned = clock.Elapsed;
+            await LabProgram.RunAsync("sync", ["-f", folder], cancellationToken);
+            TimeSpan durable = clock.Elapsed;
+
+            look?.Invoke(folder);
+            double[] numbers = [.. (await File.ReadAllTextAsync(times, cancellationToken)).Split().Where(n => n.Length > 0).Select(n => double.Parse(n, CultureInfo.InvariantCulture))];
+            return new(returned.TotalSeconds, durable.TotalSeconds, numbers[0] + numbers[1], (long)numbers[2] * 1024);
+        }
+        finally
+        {
+            await LabProgram.RunAsync("rm", ["-rf", "--one-file-system", folder], CancellationToken.None);
+        }
+    }
+}
+
+/// <summary>What one run took.</summary>
+/// <param name="Returned">Seconds until the command ended.</param>
+/// <param name="Durable">Seconds until what it wrote was on the disk, too (<c>sync -f</c>).</param>
+/// <param name="Processor">Seconds of processor time, user and system.</param>
+/// <param name="PeakMemory">Most resident bytes of any one process.</param>
+public readonly record struct Run(double Returned, double Durable, double Processor, long PeakMemory);
+
+/// <summary>All runs of one contestant, or why there are none.</summary>
+public sealed class Series(Contestant contestant)
+{
+    private readonly List<Run> _runs = [];
+
+    public Contestant Contestant { get; } = contestant;
+
+    /// <summary>Why it did not run; null where it did.</summary>
+    public string? Failure { get; private set; }
+
+    public bool HasRun => Failure is null && _runs.Count > 0;
+
+    public long PeakMemory => _runs.Max(run => run.PeakMemory);
+
+    /// <summary>Runs once more, unless it failed before.</summary>
+    public async Task AddRunAsync(string parent, Action<string>? look, CancellationToken cancellationToken)
+    {
+        if (Failure is not null)
+        {
+            return;
+        }
+
+        try
+        {
+            _runs.Add(await Contestant.RunAsync(parent, look, cancellationToken));
+        }
+        catch (Exception e) when (e is InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            Failure = e.Message;
+            LabLog.Write($"{Contestant.Name} did not run: {e.Message}");
+        }
+    }
+
+    /// <summary>The median of a quantity, and half the distance between the quartiles.</summary>
+    public (double Median, double Spread) Of(Func<Run, double> quantity)
+    {
+        double[] sorted = [.. _runs.Select(quantity).Order()];
+        return (Quantile(sorted, 0.5), (Quantile(sorted, 0.75) - Quantile(sorted, 0.25)) / 2);
+    }
+
+    private static double Quantile(double[] sorted, double part)
+    {
+        double at = part * (sorted.Length - 1);
+        int below = (int)at;
+        int above = Math.Min(below + 1, sorted.Length - 1);
+        return sorted[below] + ((at - below) * (sorted[above] - sorted[below]));
+    }
+}

@@ -1,0 +1,42 @@
+using System.CommandLine;
+using Bootc.Testing.Bench;
+using Command = System.CommandLine.Command;
+
+namespace Bootc.Testing.Commands;
+
+/// <summary><c>lab bench</c>: the published bootc measured beside the programs that do the same jobs.</summary>
+internal static class BenchCommand
+{
+    public static Command Create()
+    {
+        Option<int> rounds = new("--rounds") { Description = "How often each command runs", DefaultValueFactory = _ => BenchSizes.Full.Rounds };
+        Option<DirectoryInfo> folder = new("--folder")
+        {
+            Description = "Where everybody writes; decides the file system",
+            DefaultValueFactory = _ => new(Path.Join(LabCache.OfCheckout.Root, "bench")),
+        };
+        Option<bool> tiny = new("--tiny") { Description = "A made-up image of a few files, only to see that it runs" };
+        Command command = new("bench", "Measure bootc and its peers, and print the tables of docs/performance.md") { rounds, folder, tiny };
+        command.SetAction((parse, cancellationToken) =>
+            RunAsync(parse.GetValue(rounds), parse.GetValue(folder)!.FullName, parse.GetValue(tiny), cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(int rounds, string folder, bool tiny, CancellationToken cancellationToken)
+    {
+        await HostPackages.EnsureAsync(cancellationToken);
+        string work = Directory.CreateDirectory(Path.Join(folder, $"{Environment.ProcessId}")).FullName;
+        try
+        {
+            BenchImage image = tiny
+                ? await BenchImage.MakeTinyAsync(Path.Join(work, "image"), cancellationToken)
+                : await BenchImage.EnsureAsync(cancellationToken);
+            BenchSizes sizes = (tiny ? BenchSizes.Tiny : BenchSizes.Full) with { Rounds = rounds };
+            return await new Benchmark(image, sizes, work).RunAsync(Console.Out, cancellationToken) ? 0 : 1;
+        }
+        finally
+        {
+            await LabProgram.RunAsync("rm", ["-rf", "--one-file-system", work], CancellationToken.None);
+        }
+    }
+}
