@@ -92,8 +92,8 @@ public class SplitStreamTests
         late.SetResult(ids[0]);
         await writer.SettleAsync();
 
-        NaiveSplitStream stream = await NaiveSplitStream.ReadAsync(File.ReadAllBytes(fixture.PathOf(writer.Finish())), digestSize: 64);
-        stream.Chunks.Select(c => c is byte[] bytes ? $"{bytes.Length}" : $"{c}").Should().Equal("3", $"{ids[0]}", "4", $"{ids[1]}");
+        JudgedStream stream = await SplitStreamJudge.ShowAsync(fixture.PathOf(writer.Finish()));
+        stream.Chunks.Select(c => c.Digest ?? $"{c.Bytes.Length}").Should().Equal("3", $"{ids[0]}", "4", $"{ids[1]}");
     }
 
     [Fact]
