@@ -51,7 +51,7 @@ public sealed class RefusalTests : IDisposable
 
     [Fact]
     public async Task A_missing_mkfs_is_named_before_anything_is_written() =>
-        await RefusedAsync(Privileged, ToDisk.Replace("ext4", "xfs"), "the image has no mkfs\\.xfs, needed to install with --filesystem xfs; add them to the image");
+        await RefusedAsync(Refusal.Privileged, Refusal.ToDisk.Replace("ext4", "xfs"), "the image has no mkfs\\.xfs, needed to install with --filesystem xfs; add them to the image");
 
     [Fact]
     public async Task Missing_verity_is_refused_unless_allowed() =>

@@ -107,8 +107,8 @@ public sealed class FileContextsTests
     {
         FileContexts contexts = Read($"/{bracket} u:r:t");
 
-        (matching ?? "").Should().OnlyContain(c => Label(contexts, $"/{c}", '-') == "u:r:t");
-        others.Should().OnlyContain(c => Label(contexts, $"/{c}", '-') == null);
+        (matching ?? "").ToCharArray().Should().OnlyContain(c => Label(contexts, $"/{c}", '-') == "u:r:t");
+        others.ToCharArray().Should().OnlyContain(c => Label(contexts, $"/{c}", '-') == null);
     }
 
     [Fact]
