@@ -39,6 +39,8 @@ public sealed class ImageImporter(Repository repository, Steps steps)
     {
         ImmutableArray<ObjectId> layers = await ImportLayersAsync(source, image, cancellationToken);
 
+        // This runs on top of the last layer's stack, which holds that layer's tables; go on from a stack of our own.
+        await Task.Yield();
         GiveMemoryBack();
         FileTree tree = steps.Run("Applying the layers", () => ApplyLayers(image, layers, cancellationToken));
         ImageFiles files = new(tree, repository.Objects.Open);
