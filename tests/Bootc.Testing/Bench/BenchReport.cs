@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Bootc.Testing.Bench;
@@ -70,8 +69,6 @@ public sealed class BenchReport(TextWriter output, string folder)
         File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
 
     private static string Show((double Median, double Spread) value) => $"{value.Median:F2} ± {value.Spread:F2}";
-
-    private void Write(FormattableString line) => output.WriteLine(line.ToString(CultureInfo.InvariantCulture));
 
     private void Write(string line) => output.WriteLine(line);
 }
