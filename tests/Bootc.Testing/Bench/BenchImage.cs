@@ -80,8 +80,11 @@ public sealed class BenchImage(string folder)
         await File.WriteAllTextAsync(Path.Join(folder, "digest"), layout.Finish(), cancellationToken);
         await File.WriteAllLinesAsync(Path.Join(folder, "layers"), digests, cancellationToken);
         await LabProgram.RunAsync(
-            Cli.Wrap("skopeo").WithArguments(
-                ["--insecure-policy", "copy", "--quiet", $"oci:{image.LayoutReference}", StorageReference(image.Storage, Path.Join(folder, "run"))]),
+            Cli.Wrap("unshare").WithArguments(
+            [
+                "--mount", "skopeo", "--insecure-policy", "copy", "--quiet", $"oci:{image.LayoutReference}",
+                StorageReference(image.Storage, Path.Join(folder, "run")),
+            ]),
             cancellationToken);
     }
 

@@ -68,14 +68,12 @@ public sealed class Benchmark(BenchImage image, BenchSizes sizes, string folder)
         new("umoci unpack", "exec umoci unpack --image \"$1\" bundle", [image.LayoutReference]),
         new(
             "podman image mount, mkcomposefs --digest-store",
-            // In a mount namespace: what podman mounts is gone with it, whatever happens.
             """
-            exec unshare --mount sh -ec '
-              storage=$1; name=$2; shift 2
-              podman() { command podman --root "$storage" --runroot "$PWD/run" --storage-driver overlay "$@"; }
-              mounted=$(podman image mount "$name")
-              "$@" --digest-store=objects "$mounted" image
-              podman image unmount "$name"' mkcomposefs "$@"
+            storage=$1; name=$2; shift 2
+            podman() { command podman --root "$storage" --runroot "$PWD/run" --storage-driver overlay "$@"; }
+            mounted=$(podman image mount "$name")
+            "$@" --digest-store=objects "$mounted" image
+            podman image unmount "$name"
             """,
             [image.Storage, BenchImage.Name, .. Call(sid, "mkcomposefs")]),
         new(

@@ -5,7 +5,10 @@ using CliWrap;
 
 namespace Bootc.Testing.Bench;
 
-/// <summary>A command to be measured. It is run as <c>sh -ec SCRIPT name ARGUMENT…</c> in an empty folder.</summary>
+/// <summary>
+/// A command to be measured. It is run as <c>sh -ec SCRIPT name ARGUMENT…</c> in an empty folder and a mount namespace of its own:
+/// containers-storage leaves its folder mounted.
+/// </summary>
 /// <param name="Name">How the table names it.</param>
 /// <param name="Script">What the shell does; one simple command is executed in place of the shell.</param>
 /// <param name="Arguments"><c>$1</c> and those that follow.</param>
@@ -25,7 +28,7 @@ public sealed record Contestant(string Name, string Script, ImmutableArray<strin
             Stopwatch clock = Stopwatch.StartNew();
             await LabProgram.RunAsync(
                 Cli.Wrap("/usr/bin/time")
-                    .WithArguments(["-o", times, "-f", "%U %S %M", "sh", "-ec", Script, Name, .. Arguments])
+                    .WithArguments(["-o", times, "-f", "%U %S %M", "unshare", "--mount", "sh", "-ec", Script, Name, .. Arguments])
                     .WithWorkingDirectory(folder)
                     .WithEnvironmentVariables(e => Environment.ToList().ForEach(v => e.Set(v.Name, v.Value))),
                 cancellationToken);
