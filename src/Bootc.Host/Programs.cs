@@ -1,7 +1,7 @@
 using System.ComponentModel;
+using Bootc.Linux;
 using CliWrap;
 using CliWrap.Buffered;
-using Bootc.Linux;
 using Microsoft.Extensions.Logging;
 
 namespace Bootc.Host;

@@ -77,7 +77,11 @@ internal sealed class RegistryAuthorization(RegistryAccess access, RegistryEndpo
             {
                 Content = new FormUrlEncodedContent(new Dictionary<string, string>
                 {
-                    ["grant_type"] = "refresh_token", ["refresh_token"] = refreshToken, ["client_id"] = "bootc", ["service"] = service, ["scope"] = scope,
+                    ["grant_type"] = "refresh_token",
+                    ["refresh_token"] = refreshToken,
+                    ["client_id"] = "bootc",
+                    ["service"] = service,
+                    ["scope"] = scope,
                 }),
             }
             : new(HttpMethod.Get, WithQuery(realm, ("service", service), ("scope", scope)));

@@ -71,8 +71,13 @@ internal sealed class LoopbackRegistry : IAsyncDisposable
         Certificates = host => host == Host ? HostCertificates.Parse(new Dictionary<string, string> { ["ca.crt"] = Authority }, "certs.d") : HostCertificates.None,
         Patience = new()
         {
-            Attempts = 3, FirstDelay = TimeSpan.FromMilliseconds(1), MaxDelay = TimeSpan.FromSeconds(2),
-            Answer = TimeSpan.FromSeconds(10), Stall = TimeSpan.FromSeconds(1), StallBytes = 4 << 10, ProgressBytes = 64 << 10,
+            Attempts = 3,
+            FirstDelay = TimeSpan.FromMilliseconds(1),
+            MaxDelay = TimeSpan.FromSeconds(2),
+            Answer = TimeSpan.FromSeconds(10),
+            Stall = TimeSpan.FromSeconds(1),
+            StallBytes = 4 << 10,
+            ProgressBytes = 64 << 10,
         },
     };
 
