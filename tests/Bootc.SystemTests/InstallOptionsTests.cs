@@ -202,7 +202,7 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
     [Theory]
     [InlineData("oci", "/output/nowhere", "error: Looking for updates at oci:/output/nowhere: .*nowhere")]
     [InlineData("containers-storage", "localhost/nowhere:1", "error: Looking for updates at containers-storage:localhost/nowhere:1: .*nowhere")]
-    [InlineData("registry", "registry.example/os:1", "error: Looking for updates at docker://registry.example/os:1: images of transport registry cannot be read")]
+    [InlineData("registry", "registry.example/os:1", "error: Looking for updates at docker://registry.example/os:1: registry.example: .")]
     public async Task A_fetch_check_refuses_an_image_that_cannot_be_had(string transport, string name, string message)
     {
         ProgramOutput result = await machines.TryInstallAsync(machines.Image, "--run-fetch-check", "--target-transport", transport, "--target-imgref", name);
