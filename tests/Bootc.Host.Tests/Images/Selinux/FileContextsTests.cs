@@ -102,13 +102,12 @@ public sealed class FileContextsTests
     [Theory]
     [InlineData("[[:]", "[:", "]a")]
     [InlineData("[[:x]", "[:x", "]a")]
-    [InlineData("[[:x:]]", null, "a")] // no class of that name
-    public void A_class_that_is_cut_off_is_characters(string bracket, string? matching, string others)
+    public void A_class_that_is_cut_off_is_characters(string bracket, string matching, string others)
     {
         FileContexts contexts = Read($"/{bracket} u:r:t");
 
-        (matching ?? "").ToCharArray().Should().OnlyContain(c => Label(contexts, $"/{c}", '-') == "u:r:t");
-        others.ToCharArray().Should().OnlyContain(c => Label(contexts, $"/{c}", '-') == null);
+        matching.Where(c => Label(contexts, $"/{c}") is null).Should().BeEmpty();
+        others.Where(c => Label(contexts, $"/{c}") is not null).Should().BeEmpty();
     }
 
     [Fact]
