@@ -6,7 +6,7 @@ using Tomlyn.Parsing;
 namespace Bootc.Host.Configuration;
 
 /// <summary>
-/// A table of a TOML file, of which every key must be asked for: what is left over in the end is a mistake of whoever wrote it.
+/// A table of a TOML file. It knows which keys were asked for: in bootc's own files what is left over is a mistake of whoever wrote it.
 /// Errors are <see cref="FormatException"/> and begin with file, line and key.
 /// </summary>
 internal sealed class TomlTable
@@ -90,6 +90,18 @@ internal sealed class TomlTable
         TomlTable table => table,
         _ => throw Wrong(key, "a table"),
     };
+
+    /// <summary>An array of tables; empty where there is none.</summary>
+    public ImmutableArray<TomlTable> Tables(string key) => Find(key)?.Content switch
+    {
+        null => [],
+        List<object> items when items.All(item => item is TomlTable) => [.. items.Cast<TomlTable>()],
+        _ => throw Wrong(key, "tables"),
+    };
+
+    /// <summary>A table whose keys are names of the user's and whose values are texts; empty where there is none.</summary>
+    public ImmutableDictionary<string, string> Names(string key) =>
+        Table(key) is { } names ? names._values.Keys.ToImmutableDictionary(name => name, name => names.String(name)!) : ImmutableDictionary<string, string>.Empty;
 
     /// <summary>Refuses what nobody asked for.</summary>
     public void RefuseUnknown()

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Bootc.Host.Configuration;
 using Bootc.Linux;
 using Bootc.Oci.Registry;
 
@@ -27,34 +28,28 @@ public static class RegistryFiles
     public static RegistryAccess Read(Programs programs, string root = "/") => new()
     {
         UserAgent = $"bootc/{Product.Version}",
-        Config = RegistriesConfig.Parse(ConfigFiles(root)),
+        Config = RegistriesConfig.Of(ConfigFiles(root)),
         Logins = ReadLogins(root),
         Certificates = host => ReadCertificates(root, host),
         AskHelper = (helper, registry, cancellationToken) => AskAsync(programs, helper, registry, cancellationToken),
     };
 
-    private static IEnumerable<(string Name, string Text)> ConfigFiles(string root)
+    private static IEnumerable<RegistriesFile> ConfigFiles(string root)
     {
-        string main = Path.Join(root, "etc/containers/registries.conf");
-        if ((TryRead(main) ?? TryRead(Path.Join(root, "usr/share/containers/registries.conf"))) is { } text)
-        {
-            yield return (main, text);
-        }
-
+        string[] mains = [Path.Join(root, "etc/containers/registries.conf"), Path.Join(root, "usr/share/containers/registries.conf")];
         string dropIns = Path.Join(root, "etc/containers/registries.conf.d");
-        foreach (string name in Names(dropIns, ".conf"))
-        {
-            yield return (Path.Join(dropIns, name), TryRead(Path.Join(dropIns, name)) ?? "");
-        }
+        return mains.Where(main => TryRead(main) is not null).Take(1)
+            .Concat(Names(dropIns, ".conf").Select(name => Path.Join(dropIns, name)))
+            .Select(file => RegistriesToml.Parse(TryRead(file) ?? [], file));
     }
 
     private static AuthFile ReadLogins(string root)
     {
         foreach (string path in AuthFiles.Select(file => Path.Join(root, file)))
         {
-            if (TryRead(path) is { } text)
+            if (TryRead(path) is { } content)
             {
-                return AuthFile.Parse(Encoding.UTF8.GetBytes(text), path);
+                return AuthFile.Parse(content, path);
             }
         }
 
@@ -65,7 +60,7 @@ public static class RegistryFiles
     {
         foreach (string folder in CertificateFolders.Select(folder => Path.Join(root, folder, host)))
         {
-            Dictionary<string, string> files = Names(folder, ".crt", ".cert", ".key").ToDictionary(name => name, name => TryRead(Path.Join(folder, name)) ?? "");
+            Dictionary<string, string> files = Names(folder, ".crt", ".cert", ".key").ToDictionary(name => name, name => Encoding.UTF8.GetString(TryRead(Path.Join(folder, name)) ?? []));
             if (files.Count > 0)
             {
                 return HostCertificates.Parse(files, folder);
@@ -114,7 +109,7 @@ public static class RegistryFiles
     }
 
     // Through symbolic links, too: administrators link one of these files to another.
-    private static string? TryRead(string path)
+    private static byte[]? TryRead(string path)
     {
         using Fd? file = Fd.TryOpenRead(path);
         if (file is null)
@@ -124,6 +119,6 @@ public static class RegistryFiles
 
         byte[] content = new byte[SizeLimit];
         int length = file.Read(content);
-        return length < SizeLimit ? Encoding.UTF8.GetString(content, 0, length) : throw new InvalidDataException($"{path} has more than the {SizeLimit} bytes it may have");
+        return length < SizeLimit ? content[..length] : throw new InvalidDataException($"{path} has more than the {SizeLimit} bytes it may have");
     }
 }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Tomlyn;
 
 namespace Bootc.Oci.Registry;
 
@@ -22,35 +21,33 @@ public sealed class RegistriesConfig
     }
 
     /// <summary>Nothing configured: every registry is asked itself, by TLS.</summary>
-    public static RegistriesConfig Empty { get; } = Parse([]);
+    public static RegistriesConfig Empty { get; } = Of([]);
 
     /// <summary>Programs that keep logins, asked in this order; <c>containers-auth.json</c> stands for the auth file.</summary>
     public ImmutableArray<string> CredentialHelpers { get; }
 
-    /// <summary>Reads the main file and its drop-ins, in the order in which later ones override.</summary>
-    /// <param name="files">The name of each file, for messages, and its text.</param>
-    /// <exception cref="InvalidDataException">A file is malformed.</exception>
-    public static RegistriesConfig Parse(IEnumerable<(string Name, string Text)> files)
+    /// <summary>Puts the main file and its drop-ins together, in the order in which later ones override.</summary>
+    /// <exception cref="InvalidDataException">A file does not make sense.</exception>
+    public static RegistriesConfig Of(IEnumerable<RegistriesFile> files)
     {
         ImmutableArray<string> searched = [];
         ImmutableArray<string> helpers = ["containers-auth.json"];
         Dictionary<string, string> aliases = new(StringComparer.Ordinal);
         Dictionary<string, RegistryTable> registries = new(StringComparer.Ordinal);
-        foreach ((string name, string text) in files)
+        foreach (RegistriesFile file in files)
         {
-            RegistriesFile file = ParseFile(name, text);
-            searched = file.UnqualifiedSearchRegistries is { } search ? [.. search] : searched;
-            helpers = file.CredentialHelpers is { } programs ? [.. programs] : helpers;
-            foreach ((string alias, string target) in file.Aliases ?? [])
+            searched = file.UnqualifiedSearchRegistries ?? searched;
+            helpers = file.CredentialHelpers ?? helpers;
+            foreach ((string alias, string target) in file.Aliases)
             {
                 aliases[alias] = target;
             }
 
-            foreach (RegistryTable registry in file.Registry ?? [])
+            foreach (RegistryTable registry in file.Registries)
             {
                 string prefix = registry.Prefix is { Length: > 0 } given ? given : registry.Location ?? "";
                 registries[prefix] = prefix.Length == 0 || (registry.Location is null or "" && !prefix.StartsWith("*.", StringComparison.Ordinal))
-                    ? throw new InvalidDataException($"{name}: a [[registry]] has neither prefix nor location")
+                    ? throw new InvalidDataException($"{file.Name}: a [[registry]] has neither prefix nor location")
                     : registry with { Prefix = prefix };
             }
         }
@@ -95,7 +92,7 @@ public sealed class RegistriesConfig
         }
 
         bool byDigest = name.Digest is not null;
-        IEnumerable<RegistryEndpoint> mirrors = (table.Mirror ?? [])
+        IEnumerable<RegistryEndpoint> mirrors = table.Mirrors
             .Where(mirror => mirror.PullFromMirror switch
             {
                 "digest-only" => byDigest,
@@ -104,18 +101,6 @@ public sealed class RegistriesConfig
             })
             .Select(mirror => Rewrite(table.Prefix!, mirror.Location, repository, mirror.Insecure));
         return [.. mirrors, Rewrite(table.Prefix!, table.Location, repository, table.Insecure)];
-    }
-
-    private static RegistriesFile ParseFile(string name, string text)
-    {
-        try
-        {
-            return TomlSerializer.Deserialize(text, RegistriesToml.Default.RegistriesFile) ?? new();
-        }
-        catch (TomlException e)
-        {
-            throw new InvalidDataException($"{name}: {e.Message}", e);
-        }
     }
 
     // A prefix ends where a part of the name ends: "example.com/os" is no prefix of "example.com/osx".

@@ -1,58 +1,50 @@
-using System.Text.Json.Serialization;
-using Tomlyn.Serialization;
+using System.Collections.Immutable;
 
 namespace Bootc.Oci.Registry;
 
-/// <summary>One file of registries.conf(5), version 2. Keys that are not known here are ignored, as containers/image does.</summary>
-internal sealed record RegistriesFile
+/// <summary>What one file of registries.conf(5), version 2, says.</summary>
+/// <param name="Name">Of the file, for messages.</param>
+public sealed record RegistriesFile(string Name)
 {
-    [JsonPropertyName("unqualified-search-registries")]
-    public List<string>? UnqualifiedSearchRegistries { get; init; }
+    /// <summary>Where short names are looked for; null where the file says nothing of it.</summary>
+    public ImmutableArray<string>? UnqualifiedSearchRegistries { get; init; }
 
-    [JsonPropertyName("credential-helpers")]
-    public List<string>? CredentialHelpers { get; init; }
+    /// <summary>Programs that keep logins; null where the file says nothing of them.</summary>
+    public ImmutableArray<string>? CredentialHelpers { get; init; }
 
-    [JsonPropertyName("aliases")]
-    public Dictionary<string, string>? Aliases { get; init; }
+    /// <summary>Full names by short names.</summary>
+    public ImmutableDictionary<string, string> Aliases { get; init; } = ImmutableDictionary<string, string>.Empty;
 
-    [JsonPropertyName("registry")]
-    public List<RegistryTable>? Registry { get; init; }
+    public ImmutableArray<RegistryTable> Registries { get; init; } = [];
 }
 
 /// <summary>A <c>[[registry]]</c>.</summary>
-internal sealed record RegistryTable
+public sealed record RegistryTable
 {
-    [JsonPropertyName("prefix")]
+    /// <summary>The beginning of the names that it is about; the location unless given.</summary>
     public string? Prefix { get; init; }
 
-    [JsonPropertyName("location")]
+    /// <summary>What stands in the place of the prefix when the registry is asked.</summary>
     public string? Location { get; init; }
 
-    [JsonPropertyName("insecure")]
+    /// <summary>Whether certificates need not hold and plain HTTP is good enough.</summary>
     public bool Insecure { get; init; }
 
-    [JsonPropertyName("blocked")]
     public bool Blocked { get; init; }
 
-    [JsonPropertyName("mirror-by-digest-only")]
+    /// <summary>Whether mirrors are asked for digests only.</summary>
     public bool MirrorByDigestOnly { get; init; }
 
-    [JsonPropertyName("mirror")]
-    public List<MirrorTable>? Mirror { get; init; }
+    public ImmutableArray<MirrorTable> Mirrors { get; init; } = [];
 }
 
 /// <summary>A <c>[[registry.mirror]]</c>.</summary>
-internal sealed record MirrorTable
+public sealed record MirrorTable
 {
-    [JsonPropertyName("location")]
     public string? Location { get; init; }
 
-    [JsonPropertyName("insecure")]
     public bool Insecure { get; init; }
 
-    [JsonPropertyName("pull-from-mirror")]
+    /// <summary><c>digest-only</c>, <c>tag-only</c> or, which is the same as nothing, <c>all</c>.</summary>
     public string? PullFromMirror { get; init; }
 }
-
-[TomlSerializable(typeof(RegistriesFile))]
-internal sealed partial class RegistriesToml : TomlSerializerContext;

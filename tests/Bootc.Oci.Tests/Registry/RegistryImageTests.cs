@@ -438,15 +438,13 @@ public sealed class RegistryImageTests : IAsyncLifetime
             context.Response.StatusCode = IsBlob(context) ? 404 : 200;
             return Task.FromResult(IsBlob(context));
         };
-        RegistriesConfig config = RegistriesConfig.Parse([("registries.conf", $"""
-            [[registry]]
-            prefix = "registry.example/os"
-            location = "{_registry.Host}/os"
-            [[registry.mirror]]
-            location = "127.0.0.1:1/gone"
-            [[registry.mirror]]
-            location = "{mirror.Host}/os"
-            """)]);
+        RegistryTable table = new()
+        {
+            Prefix = "registry.example/os",
+            Location = $"{_registry.Host}/os",
+            Mirrors = [new() { Location = "127.0.0.1:1/gone" }, new() { Location = $"{mirror.Host}/os" }],
+        };
+        RegistriesConfig config = RegistriesConfig.Of([new("registries.conf") { Registries = [table] }]);
         RegistryAccess access = _registry.Access with
         {
             Config = config,

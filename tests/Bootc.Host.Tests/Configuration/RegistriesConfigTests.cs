@@ -1,6 +1,9 @@
+using System.Text;
+using Bootc.Host.Configuration;
+using Bootc.Oci;
 using Bootc.Oci.Registry;
 
-namespace Bootc.Oci.Tests.Registry;
+namespace Bootc.Host.Tests.Configuration;
 
 public class RegistriesConfigTests
 {
@@ -82,9 +85,9 @@ public class RegistriesConfigTests
     [Fact]
     public void Lets_later_files_override_earlier_ones()
     {
-        RegistriesConfig config = RegistriesConfig.Parse([
-            ("main", "unqualified-search-registries = ['a.example']\n[[registry]]\nlocation = 'x.example'\nblocked = true\n[[registry]]\nlocation = 'y.example'\nblocked = true"),
-            ("drop-in", "unqualified-search-registries = ['b.example']\n[[registry]]\nlocation = 'x.example'"),
+        RegistriesConfig config = RegistriesConfig.Of([
+            File("main", "unqualified-search-registries = ['a.example']\n[[registry]]\nlocation = 'x.example'\nblocked = true\n[[registry]]\nlocation = 'y.example'\nblocked = true"),
+            File("drop-in", "unqualified-search-registries = ['b.example']\n[[registry]]\nlocation = 'x.example'"),
         ]);
 
         config.Qualify(Name("image")).Domain.Should().Be("b.example");
@@ -94,12 +97,14 @@ public class RegistriesConfigTests
 
     [Theory]
     [InlineData("[[registry]]\ninsecure = true", "registries.conf: a [[registry]] has neither prefix nor location")]
-    [InlineData("[[registry]]\nlocation = 3", "registries.conf: *")]
-    [InlineData("[[", "registries.conf: *")]
+    [InlineData("[[registry]]\nlocation = 3", "registries.conf:2: registry.location: wanted a text in quotes")]
+    [InlineData("[[", "registries.conf:1: *")]
     public void Names_the_file_that_is_malformed(string text, string message) =>
-        FluentActions.Invoking(() => Read(text)).Should().Throw<InvalidDataException>().WithMessage(message);
+        FluentActions.Invoking(() => Read(text)).Should().Throw<Exception>().WithMessage(message).Which.Should().Match(e => e is InvalidDataException || e is FormatException);
 
-    private static RegistriesConfig Read(string text) => RegistriesConfig.Parse([("registries.conf", text)]);
+    private static RegistriesConfig Read(string text) => RegistriesConfig.Of([File("registries.conf", text)]);
+
+    private static RegistriesFile File(string name, string text) => RegistriesToml.Parse(Encoding.UTF8.GetBytes(text), name);
 
     private static ImageName Name(string text)
     {
