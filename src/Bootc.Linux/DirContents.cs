@@ -63,14 +63,14 @@ public sealed unsafe partial class Dir
     public byte[] ReadBytes(PathName name, int limit = DefaultReadLimit)
     {
         using Fd file = OpenFile(name);
-        return ReadAll(file, limit);
+        return file.ReadAll(limit);
     }
 
     /// <summary>As <see cref="ReadBytes"/>; null where there is none.</summary>
     public byte[]? TryReadBytes(PathName name, int limit = DefaultReadLimit)
     {
         using Fd? file = TryOpenFile(name);
-        return file is null ? null : ReadAll(file, limit);
+        return file?.ReadAll(limit);
     }
 
     /// <summary>A whole file as UTF-8.</summary>
@@ -191,37 +191,6 @@ public sealed unsafe partial class Dir
         {
             Check(Libc.LRemoveXattr(p, a), "remove an xattr of", name);
         }
-    }
-
-    private static byte[] ReadAll(Fd file, int limit)
-    {
-        long size = file.Status().Size;
-        if (size > limit)
-        {
-            throw new InvalidDataException($"{file.Path} has {size} bytes, more than the {limit} it may have");
-        }
-
-        byte[] content = new byte[size];
-        int read = file.Read(content);
-        if (read == content.Length && size > 0)
-        {
-            return content;
-        }
-
-        // /proc and /sys files have content but no size.
-        using MemoryStream rest = new();
-        rest.Write(content, 0, read);
-        byte[] chunk = new byte[4096];
-        for (int n; (n = file.Read(chunk)) > 0;)
-        {
-            rest.Write(chunk, 0, n);
-            if (rest.Length > limit)
-            {
-                throw new InvalidDataException($"{file.Path} has more than the {limit} bytes it may have");
-            }
-        }
-
-        return rest.ToArray();
     }
 
     /// <summary>The names of all attributes, each ended by a NUL.</summary>

@@ -64,6 +64,40 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
     /// <summary>Fills the buffer from the given offset; fewer bytes only at the end of the file.</summary>
     public int ReadAt(Span<byte> buffer, long offset) => Fill(buffer, offset);
 
+    /// <summary>All that is left of a file; more than the limit is an <see cref="InvalidDataException"/>, since it cannot be what the caller expects.</summary>
+    /// <param name="limit">In bytes.</param>
+    /// <param name="name">What messages call the file; its path unless given.</param>
+    public byte[] ReadAll(int limit, string? name = null)
+    {
+        long size = Status().Size;
+        if (size > limit)
+        {
+            throw new InvalidDataException($"{name ?? Path} has {size} bytes, more than the {limit} it may have");
+        }
+
+        byte[] content = new byte[size];
+        int read = Read(content);
+        if (read == content.Length && size > 0)
+        {
+            return content;
+        }
+
+        // /proc and /sys files have content but no size.
+        using MemoryStream rest = new();
+        rest.Write(content, 0, read);
+        byte[] chunk = new byte[4096];
+        for (int n; (n = Read(chunk)) > 0;)
+        {
+            rest.Write(chunk, 0, n);
+            if (rest.Length > limit)
+            {
+                throw new InvalidDataException($"{name ?? Path} has more than the {limit} bytes it may have");
+            }
+        }
+
+        return rest.ToArray();
+    }
+
     /// <summary>Writes all bytes at the current offset.</summary>
     public void Write(ReadOnlySpan<byte> bytes)
     {

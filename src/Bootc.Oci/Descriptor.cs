@@ -14,4 +14,13 @@ public sealed record Descriptor(
 
     /// <summary>The name an OCI layout gives to this image; null where it gives none.</summary>
     public string? Name => Annotations?.GetValueOrDefault(RefName);
+
+    /// <summary>Refuses what is too large to be a document that is read as a whole, before any of it is asked for.</summary>
+    public void RequireDocument()
+    {
+        if (Size > Limits.Document)
+        {
+            throw new InvalidDataException($"blob {Digest} has {Size} bytes, more than the {Limits.Document} allowed");
+        }
+    }
 }

@@ -31,6 +31,15 @@ public sealed class VerifyingStream(Stream inner, Digest digest, long size) : Re
         return read;
     }
 
+    /// <summary>The whole blob, of a descriptor for which <see cref="Descriptor.RequireDocument"/> holds.</summary>
+    public byte[] ReadDocument()
+    {
+        byte[] document = new byte[size];
+        int length = this.ReadAtLeast(document, document.Length, throwOnEndOfStream: false);
+        CopyTo(Null); // to the end, where it is verified
+        return document[..length];
+    }
+
     protected override void Dispose(bool disposing)
     {
         if (disposing)

@@ -33,7 +33,8 @@ public static class ConfigFiles
             if (entry.Kind is FileKind.Regular or FileKind.Symlink && IsConfig(entry.Text))
             {
                 using Fd file = Fd.OpenRead($"{directory!.Fd.ProcPath}/{entry.Text}");
-                found.Add(new($"/{folder}/{entry.Text}", Read(file, $"/{folder}/{entry.Text}")));
+                string path = $"/{folder}/{entry.Text}";
+                found.Add(new(path, file.ReadAll(SizeLimit, path)));
             }
         }
 
@@ -60,11 +61,4 @@ public static class ConfigFiles
         [.. files.OrderBy(file => Path.GetFileName(file.Path), StringComparer.Ordinal)];
 
     private static bool IsConfig(string name) => name[0] != '.' && name.EndsWith(Extension, StringComparison.Ordinal);
-
-    private static byte[] Read(Fd file, string path)
-    {
-        byte[] content = new byte[SizeLimit + 1];
-        int length = file.Read(content);
-        return length <= SizeLimit ? content[..length] : throw new InvalidDataException($"{path} has more than the {SizeLimit} bytes it may have");
-    }
 }

@@ -56,6 +56,13 @@ public sealed record InstallConfig
     public static InstallConfig Read(Dir root, string architecture) =>
         ConfigFiles.FindLayered(root, Folder).Aggregate(Empty, (config, file) => config.With(Parse(file.Content, file.Path, architecture)));
 
+    /// <summary>As the other overload, of the system that this runs in.</summary>
+    public static InstallConfig Read(string architecture)
+    {
+        using Dir root = Dir.Open("/");
+        return Read(root, architecture);
+    }
+
     /// <summary>Reads one file.</summary>
     /// <param name="content">Its bytes.</param>
     /// <param name="file">Its name, for messages.</param>

@@ -13,9 +13,6 @@ public sealed class TreeExtractor(ImageFiles files)
 {
     private const int CopyBuffer = 1 << 20;
 
-    /// <summary>Nobody else may look into a file or directory before it has its owner.</summary>
-    private const uint ModeWhileFilling = 0x1C0;
-
     /// <summary>Writes all below a directory of the image, and the directory's own attributes; nothing where the image has none.</summary>
     /// <param name="path">The directory in the image.</param>
     /// <param name="target">The directory on disk.</param>
@@ -41,7 +38,7 @@ public sealed class TreeExtractor(ImageFiles files)
                 byte[] name = [.. path, (byte)'/', .. entry.Name.Bytes];
                 if (entry.Inode is Inode.Directory below)
                 {
-                    target.TryMakeDir(name, ModeWhileFilling);
+                    target.TryMakeDir(name, InodeOnDisk.ModeWhileFilling);
                     Fill(below, name);
                 }
                 else
@@ -63,20 +60,13 @@ public sealed class TreeExtractor(ImageFiles files)
             }
 
             _written.Add(leaf, path);
-            switch (leaf)
+            if (leaf is Inode.RegularFile file)
             {
-                case Inode.RegularFile file:
-                    WriteContent(file, path);
-                    break;
-                case Inode.Symlink link:
-                    target.TrySymlink(link.Target.Span, path);
-                    break;
-                case Inode.Device device:
-                    target.MakeNode(path, (FileKind)device.Type, ModeWhileFilling, device.Major, device.Minor);
-                    break;
-                default:
-                    target.MakeNode(path, (FileKind)leaf.Type, ModeWhileFilling, 0, 0);
-                    break;
+                WriteContent(file, path);
+            }
+            else
+            {
+                InodeOnDisk.Make(leaf, target, path);
             }
 
             SetAttributes(leaf, path);
@@ -85,26 +75,14 @@ public sealed class TreeExtractor(ImageFiles files)
         private void WriteContent(Inode.RegularFile file, byte[] path)
         {
             using Stream content = files.Open(file);
-            using FileStream output = target.CreateFile(path, ModeWhileFilling).IntoStream(FileAccess.Write);
+            using FileStream output = target.CreateFile(path, InodeOnDisk.ModeWhileFilling).IntoStream(FileAccess.Write);
             content.CopyTo(output, CopyBuffer);
         }
 
-        // In this order: chown clears setuid bits and file capabilities.
         private void SetAttributes(Inode inode, byte[] path)
         {
-            Metadata metadata = inode.Metadata;
-            target.SetOwner(path, metadata.Uid, metadata.Gid);
-            if (inode is not Inode.Symlink)
-            {
-                target.SetPermissions(path, metadata.Permissions);
-            }
-
-            foreach (Xattr xattr in metadata.Xattrs)
-            {
-                target.SetXattr(path, xattr.Name, xattr.Value);
-            }
-
-            target.SetModified(path, metadata.Mtime.Seconds, metadata.Mtime.Nanoseconds);
+            InodeOnDisk.SetAttributes(inode, target, path);
+            InodeOnDisk.SetModified(inode, target, path);
         }
     }
 }

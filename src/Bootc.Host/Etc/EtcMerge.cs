@@ -1,4 +1,5 @@
 using Bootc.Composefs.Tree;
+using Bootc.Host.Deployments;
 using Bootc.Linux;
 
 namespace Bootc.Host.Etc;
@@ -7,9 +8,6 @@ namespace Bootc.Host.Etc;
 public static class EtcMerge
 {
     private const int CopyBuffer = 1 << 20;
-
-    /// <summary>Nobody else may look into a file before it has its owner.</summary>
-    private const uint ModeWhileFilling = 0x180;
 
     /// <summary>Applies a plan. What is removed goes last, so that nothing is missing that something else still needs.</summary>
     /// <param name="plan">Without conflicts.</param>
@@ -60,32 +58,22 @@ public static class EtcMerge
 
     private static void Copy(Inode.Leaf leaf, Dir current, Dir target, byte[] path)
     {
-        switch (leaf)
+        if (leaf is Inode.RegularFile)
         {
-            case Inode.RegularFile:
-                using (Fd source = current.OpenFile(path))
-                using (Fd copy = target.CreateFile(path, ModeWhileFilling))
-                {
-                    if (!copy.TryReflinkFrom(source))
-                    {
-                        CopyContent(source, copy);
-                    }
-                }
-
-                break;
-            case Inode.Symlink link:
-                target.TrySymlink(link.Target.Span, path);
-                break;
-            case Inode.Device device:
-                target.MakeNode(path, (FileKind)device.Type, ModeWhileFilling, device.Major, device.Minor);
-                break;
-            default:
-                target.MakeNode(path, (FileKind)leaf.Type, ModeWhileFilling, 0, 0);
-                break;
+            using Fd source = current.OpenFile(path);
+            using Fd copy = target.CreateFile(path, InodeOnDisk.ModeWhileFilling);
+            if (!copy.TryReflinkFrom(source))
+            {
+                CopyContent(source, copy);
+            }
+        }
+        else
+        {
+            InodeOnDisk.Make(leaf, target, path);
         }
 
         CopyAttributes(leaf, target, path);
-        target.SetModified(path, leaf.Metadata.Mtime.Seconds, leaf.Metadata.Mtime.Nanoseconds);
+        InodeOnDisk.SetModified(leaf, target, path);
     }
 
     private static void CopyContent(Fd source, Fd target)
@@ -97,27 +85,16 @@ public static class EtcMerge
         }
     }
 
-    // In this order: chown clears setuid bits and file capabilities.
     private static void CopyAttributes(Inode inode, Dir target, byte[] path)
     {
-        Metadata metadata = inode.Metadata;
-        target.SetOwner(path, metadata.Uid, metadata.Gid);
-        if (inode is not Inode.Symlink)
-        {
-            target.SetPermissions(path, metadata.Permissions);
-        }
-
         foreach ((byte[] name, byte[] _) in target.ReadXattrs(path))
         {
-            if (metadata.Xattrs.Find(name) is null)
+            if (inode.Metadata.Xattrs.Find(name) is null)
             {
                 target.RemoveXattr(path, name);
             }
         }
 
-        foreach (Xattr xattr in metadata.Xattrs)
-        {
-            target.SetXattr(path, xattr.Name, xattr.Value);
-        }
+        InodeOnDisk.SetAttributes(inode, target, path);
     }
 }

@@ -112,13 +112,6 @@ public static class RegistryFiles
     private static byte[]? TryRead(string path)
     {
         using Fd? file = Fd.TryOpenRead(path);
-        if (file is null)
-        {
-            return null;
-        }
-
-        byte[] content = new byte[SizeLimit];
-        int length = file.Read(content);
-        return length < SizeLimit ? content[..length] : throw new InvalidDataException($"{path} has more than the {SizeLimit} bytes it may have");
+        return file?.ReadAll(SizeLimit);
     }
 }

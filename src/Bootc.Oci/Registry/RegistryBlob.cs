@@ -62,7 +62,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Cance
             try
             {
                 await ConnectAsync();
-                int read = await ReceiveAsync();
+                int read = await ReceiveAsync(_buffer);
                 if (read == 0 && _received < blob.Size)
                 {
                     throw new IOException($"blob {blob.Digest} ended after {_received} of {blob.Size} bytes");
@@ -91,14 +91,14 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Cance
         }
     }
 
-    private async Task<int> ReceiveAsync()
+    private async Task<int> ReceiveAsync(Memory<byte> buffer)
     {
         using CancellationTokenSource stall = CancellationTokenSource.CreateLinkedTokenSource(lifetime);
         stall.CancelAfter(client.Patience.Stall);
         int read;
         try
         {
-            read = await _content!.ReadAsync(_buffer, stall.Token);
+            read = await _content!.ReadAsync(buffer, stall.Token);
         }
         catch (OperationCanceledException) when (!lifetime.IsCancellationRequested)
         {
@@ -142,7 +142,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Cance
         (_windowStart, _windowBytes) = (Environment.TickCount64, 0);
         for (long skip = _received - begins; skip > 0;)
         {
-            int read = await _content.ReadAsync(_buffer.AsMemory(0, (int)Math.Min(skip, BufferSize)), lifetime);
+            int read = await ReceiveAsync(_buffer.AsMemory(0, (int)Math.Min(skip, BufferSize)));
             skip -= read > 0 ? read : throw new IOException($"blob {blob.Digest} ended before byte {_received}, where it ended before");
         }
     }

@@ -65,6 +65,7 @@ internal sealed class RegistryClient : IDisposable
         {
             TimeSpan? asked = null;
             RegistryException failure;
+            bool mayPass;
             try
             {
                 HttpResponseMessage response = await AuthorizedAsync(path, accept, from, cancellationToken);
@@ -77,19 +78,21 @@ internal sealed class RegistryClient : IDisposable
                 {
                     failure = await RefusalAsync(path, response, cancellationToken);
                     asked = RetryAfter(response);
+                    mayPass = IsTransient(failure.Status);
                 }
             }
             catch (RegistryException e)
             {
                 failure = e;
+                mayPass = IsTransient(e.Status);
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
             {
-                bool final = e is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError };
-                failure = new($"{Endpoint.Host}: {Innermost(e)}", e) { Status = final ? HttpStatusCode.Forbidden : null };
+                failure = new($"{Endpoint.Host}: {Innermost(e)}", e);
+                mayPass = e is not HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }; // a certificate stays what it is
             }
 
-            if (!IsTransient(failure.Status) || attempt >= Patience.Attempts)
+            if (!mayPass || attempt >= Patience.Attempts)
             {
                 throw failure;
             }

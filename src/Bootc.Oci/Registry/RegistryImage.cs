@@ -99,15 +99,8 @@ public sealed class RegistryImage : IImageSource
 
     private static async Task<byte[]> GetConfigAsync(RegistryClient client, Descriptor config, CancellationToken cancellationToken)
     {
-        if (config.Size > Limits.Document)
-        {
-            throw new InvalidDataException($"the config of {client.Endpoint} has {config.Size} bytes, more than the {Limits.Document} allowed");
-        }
-
+        config.RequireDocument();
         using VerifyingStream blob = new(await RegistryBlob.OpenAsync(client, config, cancellationToken), config);
-        byte[] document = new byte[config.Size];
-        int length = blob.ReadAtLeast(document, document.Length, throwOnEndOfStream: false);
-        blob.CopyTo(Stream.Null); // to the end, where it is verified
-        return document[..length];
+        return blob.ReadDocument();
     }
 }

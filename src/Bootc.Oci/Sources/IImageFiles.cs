@@ -46,16 +46,9 @@ internal static class ImageFileExtensions
     /// <summary>A document of which size and digest are known.</summary>
     public static byte[] ReadDocument(this IImageFiles files, string name, Descriptor descriptor)
     {
-        if (descriptor.Size > Limits.Document)
-        {
-            throw new InvalidDataException($"blob {descriptor.Digest} has {descriptor.Size} bytes, more than the {Limits.Document} allowed");
-        }
-
-        byte[] document = new byte[descriptor.Size];
+        descriptor.RequireDocument();
         using VerifyingStream blob = new(files.OpenBlob(name, descriptor.Digest), descriptor);
-        int length = blob.ReadAtLeast(document, document.Length, throwOnEndOfStream: false);
-        blob.CopyTo(Stream.Null); // to the end, where it is verified
-        return document[..length];
+        return blob.ReadDocument();
     }
 
     /// <summary>As <see cref="Open"/>, of a file that holds a blob.</summary>

@@ -133,6 +133,33 @@ public sealed class RegistryImageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Gives_up_on_a_trickle_of_what_it_has_already()
+    {
+        int times = 0;
+        _registry.Before = async context =>
+        {
+            if (!IsBlob(context))
+            {
+                return false;
+            }
+
+            context.Response.ContentLength = _registry.Layer.Length;
+            await context.Response.Body.WriteAsync(_registry.Layer.AsMemory(0, times++ == 0 ? 100_000 : 0));
+            for (int i = 0; i < (times == 1 ? 1 : 100) && !context.RequestAborted.IsCancellationRequested; i++)
+            {
+                await context.Response.Body.WriteAsync(new byte[1]);
+                await context.Response.Body.FlushAsync();
+                await Task.Delay(100);
+            }
+
+            context.Abort();
+            return true;
+        };
+
+        await Refused("*3 times: only * bytes arrived within 1 seconds");
+    }
+
+    [Fact]
     public async Task Waits_as_long_as_a_busy_registry_asks()
     {
         int times = 0;

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Bootc.Host.Configuration;
 using Bootc.Host.Disks;
-using Bootc.Linux;
 using Bootc.Rendering;
 
 namespace Bootc.Commands.Install;
@@ -26,8 +25,7 @@ internal static class PrintConfigurationCommand
         };
         command.SetAction(parse =>
         {
-            using Dir root = Dir.Open("/");
-            InstallConfig config = InstallConfig.Read(root, MachineArchitecture.Native.Name);
+            InstallConfig config = InstallConfig.Read(MachineArchitecture.Native.Name);
             foreach (string warning in config.Warnings)
             {
                 parse.InvocationConfiguration.Error.WriteLine($"warning: {warning}");

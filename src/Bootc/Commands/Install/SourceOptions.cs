@@ -7,7 +7,7 @@ internal sealed class SourceOptions
 {
     public Option<string?> Source { get; } = new("--source-imgref")
     {
-        Description = "Install this image (containers-storage:NAME, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, dir:DIR) instead of the one this container runs",
+        Description = "Install this image (docker://NAME, containers-storage:NAME, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, dir:DIR) instead of the one this container runs",
         HelpName = "REF",
     };
 
