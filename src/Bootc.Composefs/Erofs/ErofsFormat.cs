@@ -31,7 +31,7 @@ internal static class ErofsFormat
     public const uint FeatureCompatMtime = 2;
     public const uint FeatureCompatXattrFilter = 4;
     public const int FirstInodeOffset = SuperblockOffset + Superblock.Size;
-    public const ushort RootNid = FirstInodeOffset / SlotSize;
+    public const ushort FirstNid = FirstInodeOffset / SlotSize;
 
     public const int DirentSize = 12;
 

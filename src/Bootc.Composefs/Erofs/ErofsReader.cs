@@ -41,7 +41,7 @@ public sealed class ErofsReader
 
     private FileTree ReadTree()
     {
-        LocatedInode located = _image.InodeAt(ErofsFormat.RootNid);
+        LocatedInode located = _image.InodeAt(_image.Superblock.RootNid);
         if (ReadInode(located, parent: located.Nid) is not Inode.Directory root)
         {
             throw new InvalidDataException("the root of the image is not a directory");
@@ -157,7 +157,7 @@ public sealed class ErofsReader
     private Inode.Directory ReadDirectory(LocatedInode located, Metadata metadata, ulong parent)
     {
         XattrList xattrs = metadata.Xattrs;
-        if (located.Nid == ErofsFormat.RootNid && _hasStubs)
+        if (located.Nid == _image.Superblock.RootNid && _hasStubs)
         {
             xattrs = HasAll(xattrs, [OverlayXattrs.RootOpaque])
                 ? Without(xattrs, [OverlayXattrs.RootOpaque])
@@ -203,10 +203,10 @@ public sealed class ErofsReader
 
     private static bool IsElsewhere(XattrList xattrs) => xattrs.Find(OverlayXattrs.MetacopyName) is not null;
 
-    private static void CheckStub(PendingDirectory directory, ReadOnlySpan<byte> name)
+    private void CheckStub(PendingDirectory directory, ReadOnlySpan<byte> name)
     {
         bool isStubName = name.Length == 2 && !name.ContainsAnyExcept(LowerHex);
-        if (directory.Located.Nid != ErofsFormat.RootNid || !isStubName)
+        if (directory.Located.Nid != _image.Superblock.RootNid || !isStubName)
         {
             throw new InvalidDataException("image has a whiteout that is not one of those that hide the objects");
         }

@@ -58,7 +58,7 @@ public sealed class ErofsWriter
     private void Run(ImageOutput output)
     {
         Superblock superblock = new(
-            _version, _plan.HasAcl, _plan.Inodes.Length, _plan.BuildTime,
+            _version, _plan.HasAcl, (ushort)_nids[0], _plan.Inodes.Length, _plan.BuildTime,
             (uint)(_size / ErofsFormat.BlockSize), (uint)(SharedBase / ErofsFormat.BlockSize));
         superblock.WriteTo(output);
 

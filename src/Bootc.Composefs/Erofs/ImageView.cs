@@ -32,7 +32,7 @@ internal sealed class ImageView
     /// <summary>The inode with a nid. Each is to be read once.</summary>
     public LocatedInode InodeAt(ulong nid)
     {
-        if (nid < ErofsFormat.RootNid || nid >= (ulong)_image.Length / ErofsFormat.SlotSize)
+        if (nid < ErofsFormat.FirstNid || nid >= (ulong)_image.Length / ErofsFormat.SlotSize)
         {
             throw new InvalidDataException($"nid {nid} is outside the image");
         }

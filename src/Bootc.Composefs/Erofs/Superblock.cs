@@ -5,7 +5,7 @@ namespace Bootc.Composefs.Erofs;
 
 /// <summary>The head of an image: composefs's header at 0 and <c>struct erofs_super_block</c> at 1024.</summary>
 internal readonly record struct Superblock(
-    ErofsVersion Version, bool HasAcl, long Inodes, Timestamp BuildTime, uint Blocks, uint XattrBlock)
+    ErofsVersion Version, bool HasAcl, ushort RootNid, long Inodes, Timestamp BuildTime, uint Blocks, uint XattrBlock)
 {
     public const int Size = 128;
 
@@ -39,7 +39,6 @@ internal readonly record struct Superblock(
         ReadOnlySpan<byte> b = image.Slice(ErofsFormat.SuperblockOffset, Size);
         Expect("EROFS magic", ErofsFormat.SuperblockMagic, BinaryPrimitives.ReadUInt32LittleEndian(b));
         Expect("block size bits", ErofsFormat.BlockBits, b[12]);
-        Expect("root nid", ErofsFormat.RootNid, BinaryPrimitives.ReadUInt16LittleEndian(b[14..]));
         Expect("block count", (uint)(image.Length / ErofsFormat.BlockSize), BinaryPrimitives.ReadUInt32LittleEndian(b[36..]));
         Expect("meta block", 0, BinaryPrimitives.ReadUInt32LittleEndian(b[40..]));
         Expect("incompatible features", 0, BinaryPrimitives.ReadUInt32LittleEndian(b[80..]));
@@ -47,6 +46,7 @@ internal readonly record struct Superblock(
         return new(
             (ErofsVersion)version,
             (flags & ErofsFormat.ComposefsHasAcl) != 0,
+            BinaryPrimitives.ReadUInt16LittleEndian(b[14..]),
             BinaryPrimitives.ReadInt64LittleEndian(b[16..]),
             new(BinaryPrimitives.ReadInt64LittleEndian(b[24..]), BinaryPrimitives.ReadUInt32LittleEndian(b[32..])),
             BinaryPrimitives.ReadUInt32LittleEndian(b[36..]),
@@ -74,7 +74,7 @@ internal readonly record struct Superblock(
         BinaryPrimitives.WriteUInt32LittleEndian(b, ErofsFormat.SuperblockMagic);
         BinaryPrimitives.WriteUInt32LittleEndian(b[8..], ErofsFormat.FeatureCompatMtime | ErofsFormat.FeatureCompatXattrFilter);
         b[12] = ErofsFormat.BlockBits;
-        BinaryPrimitives.WriteUInt16LittleEndian(b[14..], ErofsFormat.RootNid);
+        BinaryPrimitives.WriteUInt16LittleEndian(b[14..], RootNid);
         BinaryPrimitives.WriteInt64LittleEndian(b[16..], Inodes);
         BinaryPrimitives.WriteInt64LittleEndian(b[24..], BuildTime.Seconds);
         BinaryPrimitives.WriteUInt32LittleEndian(b[32..], BuildTime.Nanoseconds);

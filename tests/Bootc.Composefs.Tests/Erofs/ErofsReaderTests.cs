@@ -78,7 +78,7 @@ public class ErofsReaderTests
     [InlineData(0x0C, 0x50, "*format version*newer*")]
     [InlineData(0x400, 0x50, "*EROFS magic*")]
     [InlineData(0x40C, 0x50, "*block size*")]
-    [InlineData(0x40E, 0x50, "*root nid*")]
+    [InlineData(0x40E, 0x50, "*root of the image*")]
     [InlineData(0x424, 0x50, "*block count*")]
     [InlineData(0x450, 0x50, "*incompatible features*")]
     [InlineData(0x410, 0x50, "*superblock counts*")]

@@ -41,6 +41,25 @@ public sealed class MkcomposefsTests(ITestOutputHelper log) : IDisposable
         });
     }
 
+    /// <summary>The tail of the root's entries would cross the end of the first block, so the root begins behind where roots do.</summary>
+    [Theory]
+    [InlineData(ErofsVersion.V0)]
+    [InlineData(ErofsVersion.V1)]
+    public async Task Writes_the_same_bytes_as_mkcomposefs_for_a_root_that_is_not_at_the_beginning(ErofsVersion version)
+    {
+        DebianTree sid = await Lab.SidTree;
+        string files = string.Concat(Enumerable.Range(0, 80).Select(i => $"/file-{i:d3} 0 100644 1 0 0 0 0.0 - - -\n"));
+        FileTree tree = Dumpfile.Parse($"/ 0 40755 2 0 0 0 0.0 - - - user.long={new string('x', 2500)}\n{files}");
+        File.WriteAllText(PathOf("dump"), Dumpfile.ToText(tree));
+
+        string ours = Write(tree, version, "ours");
+
+        await sid.RunAsync("mkcomposefs", ["--from-file", .. Versions(version), PathOf("dump"), PathOf("theirs")]);
+        Hash(ours).Should().Be(Hash(PathOf("theirs")));
+        BitConverter.ToUInt16(File.ReadAllBytes(ours), ErofsFormat.SuperblockOffset + 14).Should().BeGreaterThan(ErofsFormat.FirstNid);
+        Dumpfile.ToText(ErofsReader.Read(File.ReadAllBytes(ours))).Should().Be(Dumpfile.ToText(tree));
+    }
+
     /// <summary>What composefs-info reads in our image is what we wrote into it.</summary>
     [Theory]
     [InlineData(1)]
