@@ -7,6 +7,9 @@ namespace Bootc.SystemTests;
 [Trait("Category", "All")]
 public sealed class SelinuxTests(SelinuxTests.Boot boot) : IClassFixture<SelinuxTests.Boot>
 {
+    // find's condition for what was there before the machine was started.
+    private const string OfTheInstall = "! -newermt @$(sed -n 's/^btime //p' /proc/stat)";
+
     /// <summary>One boot; all tests look at what the guest reported.</summary>
     public sealed class Boot : IAsyncLifetime
     {
@@ -19,11 +22,12 @@ public sealed class SelinuxTests(SelinuxTests.Boot boot) : IClassFixture<Selinux
             GuestProbe probe = new GuestProbe()
                 .Ask("mode", "getenforce")
                 .Ask("init", "cat /proc/1/attr/current | tr -d '\\0'")
-                .Ask("root", Verify("/ -xdev"))
+                // The type tells the root's own files from what is mounted on them.
+                .Ask("root", Verify("/ -xdev -fstype overlay"))
                 .Ask("count", "find / -xdev | wc -l")
                 // What the boot itself writes gets its labels from the running policy.
-                .Ask("etc", Verify("/etc -xdev ! -newer /proc/1"))
-                .Ask("var", Verify("/var -xdev ! -newer /proc/1"))
+                .Ask("etc", Verify($"/etc -xdev {OfTheInstall}"))
+                .Ask("var", Verify($"/var -xdev {OfTheInstall}"))
                 .Ask("failed", "systemctl --failed --no-legend --plain");
             Report = (await Guest.BootAsync(machine.State, probe, "selinux")).Report;
         }

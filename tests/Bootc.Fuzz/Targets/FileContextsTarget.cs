@@ -11,8 +11,7 @@ internal sealed class FileContextsTarget : FuzzTarget
 
     public override string Name => "file-contexts";
 
-    // A pattern that needs backtracking may give up.
-    public override IReadOnlyList<Type> Refusals => [typeof(FormatException), typeof(System.Text.RegularExpressions.RegexMatchTimeoutException)];
+    public override IReadOnlyList<Type> Refusals => [typeof(FormatException)];
 
     public override IReadOnlyList<byte[]> Words { get; } =
     [

@@ -9,9 +9,6 @@ namespace Bootc.Host.Images.Selinux;
 /// </summary>
 internal sealed class PathPattern
 {
-    /// <summary>A pattern that needs backtracking (lookaround, backreferences) gets this long for one path.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
-
     private readonly string _translated;
 
     private PathPattern(string translated, string prefix, bool isLiteral)
@@ -59,22 +56,19 @@ internal sealed class PathPattern
     }
 
     /// <summary>Makes the regex that is matched against a path followed by the character of its file type.</summary>
-    /// <exception cref="FormatException">The pattern is not a valid regular expression.</exception>
+    /// <exception cref="FormatException">The pattern is not a valid regular expression, or cannot be matched in linear time.</exception>
     public Regex Compile(char? type)
     {
         string whole = $@"\A(?:{_translated}){(type is null ? "." : Regex.Escape(type.ToString()!))}\z";
-        const RegexOptions options = RegexOptions.Singleline | RegexOptions.CultureInvariant;
         try
         {
-            try
-            {
-                // Linear time whatever the pattern: policies come from outside.
-                return new(whole, options | RegexOptions.NonBacktracking);
-            }
-            catch (NotSupportedException)
-            {
-                return new(whole, options, Patience);
-            }
+            // Linear time whatever the pattern: policies come from outside.
+            return new(whole, RegexOptions.Singleline | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
+        }
+        catch (NotSupportedException e)
+        {
+            // Lookaround, backreferences, and what would make too large an automaton.
+            throw new FormatException($"it cannot be matched in linear time: {e.Message}", e);
         }
         catch (ArgumentException e)
         {
