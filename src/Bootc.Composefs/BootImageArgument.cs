@@ -49,6 +49,9 @@ public sealed record BootImageArgument(ObjectId Id, bool VerityOptional)
                 $"{LongKey} on the kernel command line gives only {string.Join(", ", descriptors)}; known are v1-sha512-12 and v2-sha512-12");
     }
 
+    /// <summary>A command line without the arguments that name an image.</summary>
+    public static KernelCommandLine Remove(KernelCommandLine commandLine) => commandLine.Without(ShortKey).Without(LongKey);
+
     /// <summary>The argument in the form that every version of bootc reads: <c>composefs=[?]ID</c>.</summary>
     public override string ToString() => $"{ShortKey}={(VerityOptional ? "?" : "")}{Id}";
 

@@ -233,6 +233,32 @@ public sealed unsafe partial class Dir : IDisposable
         }
     }
 
+    /// <summary>Renames within this directory; false where the name is taken.</summary>
+    public bool TryRename(PathName from, PathName to)
+    {
+        fixed (byte* f = from.Terminated)
+        fixed (byte* t = to.Terminated)
+        {
+            if (Libc.RenameAt2(_fd, f, _fd, t, RENAME_NOREPLACE) == 0)
+            {
+                return true;
+            }
+        }
+
+        Errno errno = Syscall.LastErrno;
+        return errno == Errno.EEXIST ? false : throw new SyscallException("rename", Join(from), errno);
+    }
+
+    /// <summary>Swaps what two names of this directory stand for, in one step. Nothing is synced.</summary>
+    public void Exchange(PathName one, PathName other)
+    {
+        fixed (byte* a = one.Terminated)
+        fixed (byte* b = other.Terminated)
+        {
+            Check(Libc.RenameAt2(_fd, a, _fd, b, RENAME_EXCHANGE), "exchange", one);
+        }
+    }
+
     /// <summary>Removes a file; false where there is none.</summary>
     public bool TryRemoveFile(PathName name) => TryUnlink(name, 0);
 
@@ -269,6 +295,17 @@ public sealed unsafe partial class Dir : IDisposable
 
     /// <summary>Makes the whole file system durable.</summary>
     public void SyncFilesystem() => _fd.SyncFilesystem();
+
+    /// <summary>Bytes that this process may still write to the file system.</summary>
+    public long FreeBytes
+    {
+        get
+        {
+            StatFs status;
+            Syscall.Check(Libc.FStatFs(_fd, &status), "statfs", Path);
+            return (long)status.AvailableBlocks * status.BlockSize;
+        }
+    }
 
     public void Dispose() => _fd.Dispose();
 

@@ -69,6 +69,9 @@ public sealed record KernelCommandLine
     public KernelCommandLine AppendMissing(KernelCommandLine more) =>
         new(_arguments.Concat(more._arguments.Where(argument => !_arguments.Contains(argument)).Distinct()));
 
+    /// <summary>Leaves out every argument that another command line has, word for word.</summary>
+    public KernelCommandLine Except(KernelCommandLine other) => new(_arguments.Where(argument => !other._arguments.Contains(argument)));
+
     /// <summary>Leaves out every argument that equals <c>KEY=VALUE</c>, or, where no value is given, every one of the key.</summary>
     public KernelCommandLine Without(string unwanted)
     {

@@ -37,6 +37,9 @@ public sealed record ImageName
 
     public Digest? Digest { get; }
 
+    /// <summary>The name of the repository: domain and path.</summary>
+    public string WithoutTag => $"{(Domain is null ? "" : $"{Domain}/")}{Path}";
+
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out ImageName? name)
     {
         name = null;
@@ -75,7 +78,7 @@ public sealed record ImageName
     }
 
     public override string ToString() =>
-        $"{(Domain is null ? "" : $"{Domain}/")}{Path}{(Tag is null ? "" : $":{Tag}")}{(Digest is null ? "" : $"@{Digest}")}";
+        $"{WithoutTag}{(Tag is null ? "" : $":{Tag}")}{(Digest is null ? "" : $"@{Digest}")}";
 
     private static bool IsDomain(string? domain) =>
         domain is null || (domain.Length > 0 && !domain.AsSpan().ContainsAnyExcept(DomainCharacters) && domain[0] is not ('.' or '-' or ':') && domain[^1] != ':');

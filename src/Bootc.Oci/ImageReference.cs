@@ -106,6 +106,18 @@ public sealed record ImageReference
     public static ImageReference Parse(string text) =>
         TryParse(text, out ImageReference? reference) ? reference : throw new FormatException($"\"{text}\" is not an image reference");
 
+    /// <summary>The same image under another tag, without a digest; false where there are no tags or it cannot be one.</summary>
+    public bool TryWithTag(string tag, [NotNullWhen(true)] out ImageReference? reference)
+    {
+        reference = null;
+        if (Transport == ImageTransport.Registry && ImageName.TryParse(Name, out ImageName? name))
+        {
+            return TryParse($"docker://{name.WithoutTag}:{tag}", out reference);
+        }
+
+        return Transport is ImageTransport.Oci or ImageTransport.OciArchive && TryParse($"{Prefix}{SplitPath().Path}:{tag}", out reference);
+    }
+
     /// <summary>The two parts of a name in a layout or an archive: its path, and the image in it if one is named. The first colon parts them.</summary>
     public (string Path, string? Image) SplitPath()
     {

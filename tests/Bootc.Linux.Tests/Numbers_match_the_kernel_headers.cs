@@ -18,6 +18,7 @@ public class Numbers_match_the_kernel_headers
         #include <sched.h>
         #include <sys/file.h>
         #include <sys/stat.h>
+        #include <sys/statfs.h>
         #include <sys/prctl.h>
         #include <sys/syscall.h>
         #include <linux/mount.h>
@@ -62,7 +63,7 @@ public class Numbers_match_the_kernel_headers
         [
             ("SYS_open_tree", Libc.SysOpenTree), ("SYS_move_mount", Libc.SysMoveMount), ("SYS_fsopen", Libc.SysFsOpen),
             ("SYS_fsconfig", Libc.SysFsConfig), ("SYS_fsmount", Libc.SysFsMount), ("SYS_openat2", Libc.SysOpenAt2),
-            ("SYS_mount_setattr", Libc.SysMountSetAttr),
+            ("SYS_mount_setattr", Libc.SysMountSetAttr), ("SYS_fspick", Libc.SysFsPick),
         ]);
 
     [Fact]
@@ -73,13 +74,13 @@ public class Numbers_match_the_kernel_headers
             ("sizeof(struct open_how)", Unsafe.SizeOf<OpenHow>()), ("sizeof(struct mount_attr)", Unsafe.SizeOf<MountAttr>()),
             ("sizeof(struct blkpg_ioctl_arg)", Unsafe.SizeOf<BlkpgArgument>()),
             ("sizeof(struct blkpg_partition)", Unsafe.SizeOf<BlkpgPartition>()), ("sizeof(struct loop_config)", Unsafe.SizeOf<LoopConfig>()),
-            ("sizeof(struct fsverity_enable_arg)", Unsafe.SizeOf<VerityEnableArgument>()),
+            ("sizeof(struct fsverity_enable_arg)", Unsafe.SizeOf<VerityEnableArgument>()), ("sizeof(struct statfs)", Unsafe.SizeOf<StatFs>()),
         ]);
 
     [Fact]
     public void System_call_numbers_are_those_of_the_headers() =>
         Ask([("open_tree", "SYS_open_tree"), ("move_mount", "SYS_move_mount"), ("fsopen", "SYS_fsopen"), ("fsconfig", "SYS_fsconfig"),
-            ("fsmount", "SYS_fsmount"), ("openat2", "SYS_openat2"), ("mount_setattr", "SYS_mount_setattr")])
+            ("fsmount", "SYS_fsmount"), ("fspick", "SYS_fspick"), ("openat2", "SYS_openat2"), ("mount_setattr", "SYS_mount_setattr")])
             .Should().BeEquivalentTo(new Dictionary<string, long>
             {
                 ["open_tree"] = Libc.SysOpenTree,
@@ -87,13 +88,15 @@ public class Numbers_match_the_kernel_headers
                 ["fsopen"] = Libc.SysFsOpen,
                 ["fsconfig"] = Libc.SysFsConfig,
                 ["fsmount"] = Libc.SysFsMount,
+                ["fspick"] = Libc.SysFsPick,
                 ["openat2"] = Libc.SysOpenAt2,
                 ["mount_setattr"] = Libc.SysMountSetAttr,
             });
 
     [Fact]
     public void Structs_have_the_sizes_of_the_headers() =>
-        Ask([("statx", "sizeof(struct statx)"), ("flock", "sizeof(struct flock)"),
+        Ask([("statx", "sizeof(struct statx)"), ("statfs", "sizeof(struct statfs)"),
+            ("statfs_size", "offsetof(struct statfs, f_bsize)"), ("statfs_available", "offsetof(struct statfs, f_bavail)"), ("flock", "sizeof(struct flock)"),
             ("open_how", "sizeof(struct open_how)"), ("mount_attr", "sizeof(struct mount_attr)"), ("blkpg", "sizeof(struct blkpg_ioctl_arg)"),
             ("blkpg_partition", "sizeof(struct blkpg_partition)"), ("loop_config", "sizeof(struct loop_config)"),
             ("loop_info", "sizeof(struct loop_info64)"), ("loop_inode", "offsetof(struct loop_info64, lo_inode)"),
@@ -104,6 +107,9 @@ public class Numbers_match_the_kernel_headers
             .Should().BeEquivalentTo(new Dictionary<string, long>
             {
                 ["statx"] = Unsafe.SizeOf<StatX>(),
+                ["statfs"] = Unsafe.SizeOf<StatFs>(),
+                ["statfs_size"] = Offset(new StatFs(), (ref StatFs s) => ref Unsafe.As<long, byte>(ref s.BlockSize)),
+                ["statfs_available"] = Offset(new StatFs(), (ref StatFs s) => ref Unsafe.As<ulong, byte>(ref s.AvailableBlocks)),
                 ["flock"] = Unsafe.SizeOf<FLockRange>(),
                 ["open_how"] = Unsafe.SizeOf<OpenHow>(),
                 ["mount_attr"] = Unsafe.SizeOf<MountAttr>(),

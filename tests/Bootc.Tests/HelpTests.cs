@@ -23,7 +23,7 @@ public class HelpTests
         string[] path = command.Split(' ')[1..];
         (await Program.RunAsync([.. path, "--help"], output, error, CancellationToken.None)).Should().Be(0);
 
-        string golden = Path.Join(Goldens, $"{command.Replace(' ', '-')}.txt");
+        string golden = Path.Join(Goldens, $"{command.Replace(' ', '_')}.txt");
         if (!File.Exists(golden))
         {
             Directory.CreateDirectory(Goldens);
@@ -37,7 +37,7 @@ public class HelpTests
     [Fact]
     public void Every_golden_belongs_to_a_command() =>
         Directory.EnumerateFiles(Goldens).Select(f => Path.GetFileNameWithoutExtension(f)!)
-            .Should().BeSubsetOf(Walk(CommandTree.Create(), []).Select(c => c.Replace(' ', '-')));
+            .Should().BeSubsetOf(Walk(CommandTree.Create(), []).Select(c => c.Replace(' ', '_')));
 
     private static IEnumerable<string> Walk(Command command, string[] above)
     {

@@ -34,7 +34,24 @@ public sealed class StreamStore
     public string? TryFindReference(string category, string name) =>
         Links.TryFindReference(Links.PathOfReference(category, EscapeReference(name)));
 
+    /// <summary>The names of all references of a category, sorted.</summary>
+    public IReadOnlyList<string> References(string category)
+    {
+        string parent = Links.PathOfReference(category, "-")[..^1];
+        return [.. Links.References().Where(path => path.StartsWith(parent, StringComparison.Ordinal)).Select(path => UnescapeReference(path[parent.Length..]))];
+    }
+
+    /// <summary>Removes a reference, so that the next collection of garbage may remove what it keeps; false where there is none.</summary>
+    public bool RemoveReference(string category, string name)
+    {
+        _repository.RequireWritable();
+        return _repository.Root.TryRemoveFile(Links.PathOfReference(category, EscapeReference(name)));
+    }
+
     /// <summary>A name as one component of a path: <c>%</c> and <c>/</c> are escaped (specification §5.1).</summary>
     internal static string EscapeReference(string name) =>
         name.Replace("%", "%25", StringComparison.Ordinal).Replace("/", "%2F", StringComparison.Ordinal);
+
+    private static string UnescapeReference(string name) =>
+        name.Replace("%2F", "/", StringComparison.Ordinal).Replace("%25", "%", StringComparison.Ordinal);
 }

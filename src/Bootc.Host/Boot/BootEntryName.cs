@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
 namespace Bootc.Host.Boot;
@@ -10,8 +11,12 @@ namespace Bootc.Host.Boot;
 /// <param name="OsId">ID of os-release, dashes as underscores.</param>
 /// <param name="Version">Only letters, digits, dots and underscores.</param>
 /// <param name="Priority">1 for the entry to boot, 0 for the one to fall back to.</param>
-public sealed record BootEntryName(string OsId, string Version, int Priority)
+/// <param name="Attempts">The boot counter; null for an entry that is known to be good.</param>
+public sealed record BootEntryName(string OsId, string Version, int Priority, BootAttempts? Attempts = null)
 {
+    /// <summary>What the names of all entries begin with that bootc makes.</summary>
+    public const string Prefix = "bootc_";
+
     private const int MaxVersionLength = 32;
 
     // A plus sign in the version would be read as a boot counter.
@@ -28,7 +33,22 @@ public sealed record BootEntryName(string OsId, string Version, int Priority)
             priority);
     }
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"bootc_{OsId}-{Version}-{Priority}.conf");
+    /// <summary>Reads a name of this form; false for any other.</summary>
+    public static bool TryParse(string fileName, [NotNullWhen(true)] out BootEntryName? name)
+    {
+        name = null;
+        if (fileName.StartsWith(Prefix, StringComparison.Ordinal)
+            && BootAttempts.TrySplit(fileName, out string? stem, out BootAttempts? attempts)
+            && stem[Prefix.Length..].Split('-') is [var osId, .. { Length: > 0 } version, var priority]
+            && int.TryParse(priority, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+        {
+            name = new(osId, string.Join('-', version), number, attempts);
+        }
+
+        return name is not null;
+    }
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{OsId}-{Version}-{Priority}{Attempts}.conf");
 
     private static string Sanitize(string text) =>
         string.Create(text.Length, text, static (name, from) =>

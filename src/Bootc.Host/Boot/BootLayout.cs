@@ -6,6 +6,7 @@ namespace Bootc.Host.Boot;
 public static class BootLayout
 {
     public const string Loader = "loader";
+    public const string LoaderConfig = "loader/loader.conf";
     public const string Entries = "loader/entries";
 
     /// <summary>The directory that is exchanged with <see cref="Entries"/> when the boot order changes.</summary>

@@ -25,10 +25,24 @@ public sealed record KernelArguments(KernelCommandLine Base, KernelCommandLine C
     /// <param name="image">The deployment.</param>
     public KernelCommandLine For(KernelCommandLine ofImage, BootImageArgument image)
     {
-        KernelCommandLine all = Deleted.Arguments
-            .Aggregate(Base.Append(Configured).AppendMissing(ofImage), (line, deleted) => line.Without(deleted))
-            .Append(Added)
-            .Append(KernelCommandLine.Parse(image.ToString()));
+        KernelCommandLine kept = Deleted.Arguments.Aggregate(Base.Append(Configured).AppendMissing(ofImage), (line, deleted) => line.Without(deleted));
+        return Complete(kept.Append(Added), image);
+    }
+
+    /// <summary>
+    /// The command line of an update: that of the booted deployment with the difference between what the two images ask for. What the
+    /// machine's owner added stays, and what the image asks for as before but he removed stays away.
+    /// </summary>
+    /// <param name="current">The command line of the booted deployment.</param>
+    /// <param name="before">What its image asks for.</param>
+    /// <param name="after">What the new image asks for.</param>
+    /// <param name="image">The new deployment.</param>
+    public static KernelCommandLine ForUpdate(KernelCommandLine current, KernelCommandLine before, KernelCommandLine after, BootImageArgument image) =>
+        Complete(BootImageArgument.Remove(current).Except(before.Except(after)).AppendMissing(after.Except(before)), image);
+
+    private static KernelCommandLine Complete(KernelCommandLine arguments, BootImageArgument image)
+    {
+        KernelCommandLine all = arguments.Append(KernelCommandLine.Parse(image.ToString()));
         int length = Encoding.UTF8.GetByteCount(all.ToString());
         return length <= LengthLimit
             ? all

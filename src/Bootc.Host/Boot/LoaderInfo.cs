@@ -1,26 +1,62 @@
+using System.Collections.Immutable;
 using System.Text;
 using Bootc.Linux;
 
 namespace Bootc.Host.Boot;
 
-/// <summary>Which boot loader started this machine: the EFI variable LoaderInfo of the Boot Loader Interface.</summary>
+/// <summary>What the boot loader left for the running system: the EFI variables of the Boot Loader Interface (systemd.io).</summary>
 public static class LoaderInfo
 {
-    private const string Variable = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+    private const string Folder = "sys/firmware/efi/efivars";
+    private const string Vendor = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
     private const int AttributeBytes = 4;
+
+    /// <summary>Variables that say what to boot instead of the first entry of the menu.</summary>
+    private static readonly string[] Overrides = ["LoaderEntryOneShot", "LoaderEntryDefault"];
 
     /// <summary><c>systemd</c>, <c>grub-cc</c>, or <c>grub</c> where nothing says otherwise, as upstream decides it.</summary>
     public static string Read()
     {
         using Dir root = Dir.Open("/");
-        return Name(root.TryReadBytes(Variable[1..]));
+        return Name(root.TryReadBytes(PathOf("LoaderInfo")));
+    }
+
+    /// <summary>The GPT unique GUID of the partition that the boot loader was started from; null where it does not say.</summary>
+    public static Guid? ReadPartition(Dir root) => Guid.TryParse(Text(root.TryReadBytes(PathOf("LoaderDevicePartUUID"))), out Guid uuid) ? uuid : null;
+
+    /// <summary>What overrides the order of the boot entries, in words that begin a sentence.</summary>
+    /// <param name="root">The root directory of the running system.</param>
+    /// <param name="esp">The boot file system.</param>
+    public static ImmutableArray<string> ReadOverrides(Dir root, Dir esp)
+    {
+        List<string> found =
+        [
+            .. from name in Overrides
+               let value = Text(root.TryReadBytes(PathOf(name)))
+               where value.Length > 0
+               select $"the EFI variable {name} makes the boot loader start {value}",
+        ];
+        string? wanted = esp.TryReadText(BootLayout.LoaderConfig)?.Split('\n', StringSplitOptions.TrimEntries)
+            .Select(line => line.Split([' ', '\t'], 2, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+            .LastOrDefault(parts => parts is ["default", _])?[1];
+        if (wanted is not null)
+        {
+            found.Add($"{BootLayout.LoaderConfig} on the boot partition makes the boot loader start {wanted}");
+        }
+
+        return [.. found];
     }
 
     internal static string Name(byte[]? variable)
     {
-        string info = variable is { Length: > AttributeBytes } ? Encoding.Unicode.GetString(variable, AttributeBytes, variable.Length - AttributeBytes) : "";
+        string info = Text(variable);
         return info.Contains("systemd-boot", StringComparison.OrdinalIgnoreCase) ? "systemd"
             : info.Contains("grub cc", StringComparison.OrdinalIgnoreCase) ? "grub-cc"
             : "grub";
     }
+
+    private static string PathOf(string variable) => $"{Folder}/{variable}-{Vendor}";
+
+    private static string Text(byte[]? variable) =>
+        variable is { Length: > AttributeBytes } ? Encoding.Unicode.GetString(variable, AttributeBytes, variable.Length - AttributeBytes).TrimEnd('\0') : "";
 }

@@ -10,7 +10,7 @@ namespace Bootc.Host.Boot;
 /// <summary>systemd-boot: copies it from the image to a new ESP, with the first deployment's kernel and entry.</summary>
 public sealed class SystemdBoot
 {
-    private const string LoaderConfig = "timeout 3\n";
+    private const string Configuration = "timeout 3\n";
 
     /// <summary>Tells kernel-install and bootctl that the entries here are of type 1 (systemd's BOOT.md).</summary>
     private const string EntriesFormat = "type1\n";
@@ -75,7 +75,7 @@ public sealed class SystemdBoot
         await CopyAsync(kernel.Initramfs, BootLayout.Initrd(deployment));
         await CopyAsync(_loader, LoaderPath);
         await CopyAsync(_loader, $"EFI/BOOT/BOOT{_suffix.ToUpperInvariant()}.EFI");
-        await WriteAsync("loader/loader.conf", Encoding.UTF8.GetBytes(LoaderConfig));
+        await WriteAsync(BootLayout.LoaderConfig, Encoding.UTF8.GetBytes(Configuration));
         await WriteAsync("loader/entries.srel", Encoding.UTF8.GetBytes(EntriesFormat));
         if (withRandomSeed)
         {

@@ -11,7 +11,14 @@ namespace Bootc.Host.Deployments;
 /// <param name="Architecture">OCI name, for example <c>amd64</c>; null where the config cannot be read.</param>
 public sealed record DeployedImage(ImageReference Reference, string Digest, string? Version, DateTimeOffset? Timestamp, string? Architecture);
 
-/// <summary>A deployment as it is found on disk.</summary>
+/// <summary>What a disk knows of a deployment.</summary>
+/// <param name="Id">The fs-verity digest of its image.</param>
+/// <param name="Origin">Its origin; null where it cannot be read.</param>
+/// <param name="Image">Where it came from; null where that is not recorded or cannot be read.</param>
+/// <param name="Damage">What is wrong with its records; null where nothing is.</param>
+public sealed record DeploymentRecord(ObjectId Id, Origin? Origin, DeployedImage? Image, string? Damage);
+
+/// <summary>A deployment as it stands on a machine.</summary>
 /// <param name="Id">The fs-verity digest of its image.</param>
 /// <param name="Image">Where it came from; null where that is not recorded or cannot be read.</param>
 /// <param name="BootType"><c>bls</c> or <c>uki</c>.</param>
@@ -26,4 +33,14 @@ public sealed record DeploymentStatus(
     string? BootDigest,
     string BootLoader,
     bool MissingVerityAllowed,
-    string? Damage);
+    string? Damage)
+{
+    /// <summary>A newer image that was found at its update source; null where none is known.</summary>
+    public DeployedImage? CachedUpdate { get; init; }
+
+    /// <summary>Whether a shutdown does not make it the one that boots, although it is staged.</summary>
+    public bool DownloadOnly { get; init; }
+
+    /// <summary>Whether the running kernel can go over to it without a reboot of the machine.</summary>
+    public bool SoftRebootCapable { get; init; }
+}

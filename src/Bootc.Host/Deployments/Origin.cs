@@ -45,6 +45,10 @@ public sealed class Origin
         ("image", "manifest_digest", manifestDigest),
     ]);
 
+    /// <summary>The same with another update source and manifest.</summary>
+    public Origin WithImage(string imageReference, string manifestDigest) =>
+        With("origin", "container-image-reference", UnverifiedPrefix + imageReference).With("image", "manifest_digest", manifestDigest);
+
     public static Origin Parse(string text)
     {
         List<(string, string, string)> entries = [];
@@ -77,6 +81,22 @@ public sealed class Origin
         }
 
         return text.ToString();
+    }
+
+    private Origin With(string section, string key, string value)
+    {
+        List<(string Section, string Key, string Value)> entries = [.. _entries];
+        int at = entries.FindIndex(e => e.Section == section && e.Key == key);
+        if (at < 0)
+        {
+            entries.Add((section, key, value));
+        }
+        else
+        {
+            entries[at] = (section, key, value);
+        }
+
+        return new(entries);
     }
 
     private string? Find(string section, string key) => _entries.FirstOrDefault(e => e.Section == section && e.Key == key).Value;

@@ -1,5 +1,5 @@
+using System.Collections.Immutable;
 using Bootc.Composefs;
-using Bootc.Composefs.Store;
 using Bootc.Host.Boot;
 using Bootc.Host.Deployments;
 using Bootc.Linux;
@@ -11,107 +11,155 @@ namespace Bootc.Host.Operations;
 /// <summary>How writable /usr is for the moment.</summary>
 public sealed record UsrOverlay(bool IsReadOnly);
 
-/// <summary>What this machine runs. Reading it writes nothing and needs no network.</summary>
+/// <summary>What this machine runs and what it will. Reading it writes nothing and needs no network.</summary>
 /// <param name="Booted">The running deployment; null where the system was not deployed by bootc.</param>
-/// <param name="UsrOverlay">A writable or read-only overlay over /usr; null where there is none.</param>
-/// <param name="IsReadOnly">Whether the disk itself is read-only, as live media are.</param>
-public sealed record HostStatus(DeploymentStatus? Booted, UsrOverlay? UsrOverlay, bool IsReadOnly)
+public sealed record HostStatus(DeploymentStatus? Booted)
 {
-    private const string Sysroot = "/sysroot";
-    private const string VersionAnnotation = "org.opencontainers.image.version";
+    /// <summary>What the next shutdown makes the one that boots.</summary>
+    public DeploymentStatus? Staged { get; init; }
 
-    /// <summary>Sources of the root mount that this program and upstream's make.</summary>
-    private static readonly string[] RootSources = [ComposefsMount.SourcePrefix, ComposefsMount.TransientSourcePrefix];
+    /// <summary>What <c>bootc rollback</c> goes to.</summary>
+    public DeploymentStatus? Rollback { get; init; }
 
-    public static HostStatus NotDeployed { get; } = new(null, null, false);
+    /// <summary>Whatever else has a boot entry.</summary>
+    public ImmutableArray<DeploymentStatus> Others { get; init; } = [];
 
-    public static HostStatus Read()
+    /// <summary>Whether the next boot is into another deployment than the booted one, without a staged one.</summary>
+    public bool RollbackQueued { get; init; }
+
+    /// <summary>A writable or read-only overlay over /usr; null where there is none.</summary>
+    public UsrOverlay? UsrOverlay { get; init; }
+
+    /// <summary>Whether the disk itself is read-only, as live media are.</summary>
+    public bool IsReadOnly { get; init; }
+
+    /// <summary>What is not as it should be, a sentence each, without capital and full stop.</summary>
+    public ImmutableArray<string> Problems { get; init; } = [];
+
+    /// <summary>The status of a machine that was not deployed by bootc.</summary>
+    public static HostStatus NotDeployed { get; } = new(Booted: null);
+
+    /// <summary>Reads the status of the machine that this runs on.</summary>
+    public static async Task<HostStatus> ReadAsync(Programs programs, CancellationToken cancellationToken)
     {
-        using Dir root = Dir.Open("/");
-        if (IsContainer(root))
+        using Machine? machine = await Machine.OpenForReadingAsync(programs, cancellationToken);
+        if (machine is null)
         {
             return NotDeployed;
         }
 
-        ObjectId? id = BootedId(MountInfo.At("/")?.Source);
-        BootImageArgument? argument = BootImageArgument.Find(KernelCommandLine.Parse(root.ReadText("proc/cmdline")));
-        if (id is null)
-        {
-            return argument is null
-                ? NotDeployed
-                : throw new BootcException($"the kernel was told to boot {argument.Id}, but the root file system is something else; was bootc-root-setup in the initrd?");
-        }
-
-        if (!Privileges.IsRoot)
-        {
-            throw new BootcException("reading the status needs root; try sudo bootc status");
-        }
-
-        using Dir sysroot = Dir.Open(Sysroot);
         MountInfo? usr = MountInfo.At("/usr");
-        return new(
-            ReadDeployment(sysroot, id, missingVerityAllowed: argument?.VerityOptional ?? false),
-            usr is null ? null : new UsrOverlay(usr.Options.Split(',').Contains("ro")),
-            IsReadOnlyDevice(MountInfo.At(Sysroot)?.Device));
-    }
-
-    /// <summary>The deployment that a root mount of this source is; null for any other root.</summary>
-    internal static ObjectId? BootedId(string? source)
-    {
-        string? prefix = RootSources.FirstOrDefault(p => source?.StartsWith(p, StringComparison.Ordinal) == true);
-        return prefix is not null && ObjectId.TryParse(source![prefix.Length..], out ObjectId? id) ? id : null;
-    }
-
-    /// <summary>Reads what a disk knows of a deployment. Damage is told, not thrown: one bad record must not hide the rest.</summary>
-    internal static DeploymentStatus ReadDeployment(Dir sysroot, ObjectId id, bool missingVerityAllowed)
-    {
-        string bootLoader = LoaderInfo.Read();
-        Origin? origin = null;
-        try
+        return From(machine) with
         {
-            string path = $"{StateLayout.Deployment(id)}/{StateLayout.OriginName(id)}";
-            origin = Origin.Parse(sysroot.TryReadText(path) ?? throw new BootcException($"{Sysroot}/{path} is missing"));
-            DeployedImage image = ReadImage(sysroot, origin);
-            return new(id, image, origin.BootType ?? "bls", origin.BootDigest, bootLoader, missingVerityAllowed, Damage: null);
-        }
-        catch (Exception e) when (Failure.IsExpected(e))
+            UsrOverlay = usr is null ? null : new UsrOverlay(usr.Options.Split(',').Contains("ro")),
+            IsReadOnly = Machine.IsReadOnlyDisk(),
+        };
+    }
+
+    /// <summary>Reads the status from what a machine has. Damage is told, not thrown: one bad record must not hide the rest.</summary>
+    public static HostStatus From(Machine machine) => new Reading(machine).Read();
+
+    /// <summary>One reading.</summary>
+    private sealed class Reading(Machine machine)
+    {
+        private readonly List<string> _problems = [];
+        private readonly string _bootLoader = LoaderInfo.Read();
+
+        public HostStatus Read()
         {
-            return new(id, null, origin?.BootType ?? "bls", origin?.BootDigest, bootLoader, missingVerityAllowed, e.Message);
+            BootMenu live = ReadEntries("boot entries", entries => entries.Read()) ?? BootMenu.Empty;
+            StagedDeployment? staged = ReadStaged();
+            BootMenu waiting = staged is null ? BootMenu.Empty : ReadEntries("staged boot entries", entries => entries.ReadStaged()) ?? BootMenu.Empty;
+            BootEntryFile? bootedEntry = live.Find(machine.Booted.Id);
+            SoftReboot softReboot = new(machine, bootedEntry);
+
+            DeploymentStatus booted = Describe(machine.Booted.Id);
+            booted = booted with { CachedUpdate = ReadUpdate(booted.Image) };
+            ImmutableArray<DeploymentStatus> others =
+            [
+                .. from entry in live.Ours
+                   let id = entry.Deployment!
+                   where !id.Equals(machine.Booted.Id) && !id.Equals(staged?.Id)
+                   let described = Describe(id)
+                   select described with { SoftRebootCapable = softReboot.CanReach(described, entry) },
+            ];
+            DeploymentStatus? next = staged is null ? null : Describe(staged.Id) with { DownloadOnly = staged.IsLocked };
+            if (next is not null && waiting.Find(next.Id) is { } waitingEntry)
+            {
+                next = next with { SoftRebootCapable = softReboot.CanReach(next, waitingEntry) };
+            }
+
+            ObjectId? first = live.Ours.FirstOrDefault()?.Deployment;
+            AddProblems(live, first is not null && bootedEntry is null);
+            return new(booted)
+            {
+                Staged = next,
+                Rollback = others.FirstOrDefault(),
+                Others = [.. others.Skip(1)],
+                RollbackQueued = first is not null && !first.Equals(machine.Booted.Id),
+                Problems = [.. _problems],
+            };
         }
-    }
 
-    private static DeployedImage ReadImage(Dir sysroot, Origin origin)
-    {
-        string text = origin.ImageReference ?? throw new BootcException("the origin names no image");
-        ImageReference reference = ImageReference.Parse(text);
-        string digest = origin.ManifestDigest ?? throw new BootcException("the origin names no manifest digest");
-        using Dir directory = sysroot.OpenDir(StateLayout.Repository);
-        using Repository repository = Repository.Open(directory, VerityMode.Optional);
-        Manifest manifest = Manifest.Parse(ReadDocument(repository, $"oci-manifest-{digest}"));
-        ImageConfig config = ImageConfig.Parse(ReadDocument(repository, $"oci-config-{manifest.Config.Digest}"));
-        string? version = manifest.Annotations?.GetValueOrDefault(VersionAnnotation) ?? config.Labels.GetValueOrDefault(VersionAnnotation);
-        return new(reference, digest, version, config.Created, config.Architecture);
-    }
-
-    private static byte[] ReadDocument(Repository repository, string stream)
-    {
-        using SplitStreamReader reader = repository.Streams.Open(stream);
-        if (reader.Size > Limits.Document)
+        private DeploymentStatus Describe(ObjectId id)
         {
-            throw new InvalidDataException($"stream {stream} has {reader.Size} bytes, more than the {Limits.Document} it may have");
+            DeploymentRecord record = machine.Deployments.Read(id);
+            return new(id, record.Image, record.Origin?.BootType ?? "bls", record.Origin?.BootDigest, _bootLoader, machine.Booted.VerityOptional, record.Damage);
         }
 
-        using MemoryStream document = new();
-        reader.CopyTo(document);
-        return document.ToArray();
-    }
+        private BootMenu? ReadEntries(string what, Func<BootEntries, BootMenu?> read)
+        {
+            try
+            {
+                return machine.Esp is null ? null : read(machine.Entries);
+            }
+            catch (Exception e) when (Failure.IsExpected(e))
+            {
+                _problems.Add($"the {what} cannot be read: {e.Message}");
+                return null;
+            }
+        }
 
-    private static bool IsContainer(Dir root) =>
-        Environment.GetEnvironmentVariable("container") is not null || root.Exists("run/.containerenv") || root.Exists(".dockerenv");
+        private StagedDeployment? ReadStaged()
+        {
+            try
+            {
+                return machine.Staged;
+            }
+            catch (Exception e) when (Failure.IsExpected(e))
+            {
+                _problems.Add($"what is staged cannot be read, so nothing counts as staged: {e.Message}");
+                return null;
+            }
+        }
 
-    private static bool IsReadOnlyDevice(string? device)
-    {
-        using Dir? sys = device is null ? null : Dir.TryOpen($"/sys/dev/block/{device}");
-        return sys?.TryReadText("ro")?.Trim() == "1";
+        private DeployedImage? ReadUpdate(DeployedImage? booted) =>
+            machine.Records.Update is { } update && booted is not null && update.Image == booted.Reference.ToString() && update.Digest != booted.Digest
+                ? new(booted.Reference, update.Digest, update.Version, update.Timestamp, update.Architecture)
+                : null;
+
+        private void AddProblems(BootMenu live, bool bootedHasNoEntry)
+        {
+            if (machine.EspProblem is { } problem)
+            {
+                _problems.Add($"the boot entries cannot be read: {problem}");
+            }
+
+            if (bootedHasNoEntry)
+            {
+                _problems.Add("the booted deployment has no boot entry");
+            }
+
+            _problems.AddRange(live.Damaged.Select(file => $"the boot entry {file.Name} cannot be understood: {file.Damage}"));
+            if (machine.Records.Finalization is { Failure: { } failure } failed)
+            {
+                _problems.Add($"the update to {failed.Image} was not applied at the last shutdown: {failure}");
+            }
+
+            if (machine.Esp is { } esp)
+            {
+                _problems.AddRange(LoaderInfo.ReadOverrides(machine.Root, esp).Select(what => $"{what}, whatever the order of the boot entries is"));
+            }
+        }
     }
 }

@@ -20,6 +20,9 @@ internal static class Constants
     internal const int O_NONBLOCK = 0x800;
     internal const int O_CLOEXEC = 0x80000;
 
+    internal const uint RENAME_NOREPLACE = 1;
+    internal const uint RENAME_EXCHANGE = 2;
+
     internal const int LOCK_SH = 1;
     internal const int LOCK_EX = 2;
     internal const int LOCK_NB = 4;
@@ -39,10 +42,13 @@ internal static class Constants
     internal const int MOVE_MOUNT_T_EMPTY_PATH = 0x40;
     internal const int FSOPEN_CLOEXEC = 1;
     internal const int FSMOUNT_CLOEXEC = 1;
+    internal const int FSPICK_CLOEXEC = 1;
+    internal const int FSPICK_EMPTY_PATH = 8;
     internal const int FSCONFIG_SET_FLAG = 0;
     internal const int FSCONFIG_SET_STRING = 1;
     internal const int FSCONFIG_SET_FD = 5;
     internal const int FSCONFIG_CMD_CREATE = 6;
+    internal const int FSCONFIG_CMD_RECONFIGURE = 7;
     internal const ulong MOUNT_ATTR_RDONLY = 1;
     internal const int MNT_DETACH = 2;
 

@@ -46,6 +46,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "ioctl", SetLastError = true)]
     internal static partial int IoCtl(Fd fd, nuint request, nint argument);
 
+    [LibraryImport(Name, EntryPoint = "fstatfs", SetLastError = true)]
+    internal static partial int FStatFs(Fd fd, StatFs* status);
+
     [LibraryImport(Name, EntryPoint = "statx", SetLastError = true)]
     internal static partial int StatX(Fd dir, byte* path, int flags, uint mask, StatX* status);
 
@@ -120,6 +123,7 @@ internal static unsafe partial class Libc
     internal const int SysFsOpen = 430;
     internal const int SysFsConfig = 431;
     internal const int SysFsMount = 432;
+    internal const int SysFsPick = 433;
     internal const int SysOpenAt2 = 437;
     internal const int SysMountSetAttr = 442;
 }

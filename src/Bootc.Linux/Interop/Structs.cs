@@ -45,6 +45,17 @@ internal struct StatX
     public ulong MountId;
 }
 
+/// <summary>struct statfs, sys/statfs.h (64-bit).</summary>
+[StructLayout(LayoutKind.Sequential, Size = 120)]
+internal struct StatFs
+{
+    public long Type;
+    public long BlockSize;
+    public ulong Blocks;
+    public ulong FreeBlocks;
+    public ulong AvailableBlocks;
+}
+
 /// <summary>struct flock, fcntl.h (64-bit).</summary>
 [StructLayout(LayoutKind.Sequential, Size = 32)]
 internal struct FLockRange

@@ -47,12 +47,17 @@ public sealed unsafe class DetachedMount : IDisposable
     public Dir OpenRoot() => new Dir(_fd).Reopen();
 
     /// <summary>Makes this mount read-only (mount_setattr).</summary>
-    public void SetReadOnly(bool recursive = false)
+    public void SetReadOnly(bool recursive = false) =>
+        SetAttributes(new() { Set = MOUNT_ATTR_RDONLY }, recursive, "make read-only");
+
+    /// <summary>Makes this mount writable, as far as its file system is.</summary>
+    public void SetWritable() => SetAttributes(new() { Clear = MOUNT_ATTR_RDONLY }, recursive: false, "make writable");
+
+    private void SetAttributes(MountAttr attributes, bool recursive, string verb)
     {
-        MountAttr attributes = new() { Set = MOUNT_ATTR_RDONLY };
         byte empty = 0;
         nint flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
-        Syscall.Check(Libc.Syscall(Libc.SysMountSetAttr, _fd.DangerousGetHandle(), &empty, flags, &attributes, sizeof(MountAttr)), "make read-only", _fd.Path);
+        Syscall.Check(Libc.Syscall(Libc.SysMountSetAttr, _fd.DangerousGetHandle(), &empty, flags, &attributes, sizeof(MountAttr)), verb, _fd.Path);
     }
 
     /// <summary>Attaches the mount over a path of a directory. A symbolic link in the last component is not followed.</summary>

@@ -23,6 +23,14 @@ public sealed unsafe class FilesystemContext : IDisposable
         return new(new Fd((int)Syscall.Check(fd, "open file system type", type), type));
     }
 
+    /// <summary>Takes up the file system of a mount, to change how it is configured: fspick(2).</summary>
+    public static FilesystemContext Pick(Dir root)
+    {
+        byte empty = 0;
+        nint fd = Libc.Syscall(Libc.SysFsPick, root.Fd.DangerousGetHandle(), &empty, FSPICK_CLOEXEC | FSPICK_EMPTY_PATH, null, 0);
+        return new(new Fd((int)Syscall.Check(fd, "reconfigure", root.Path), root.Path));
+    }
+
     public FilesystemContext Set(string key, string value)
     {
         PathName k = key;
@@ -67,6 +75,9 @@ public sealed unsafe class FilesystemContext : IDisposable
         nint fd = Libc.Syscall(Libc.SysFsMount, _fd.DangerousGetHandle(), (void*)FSMOUNT_CLOEXEC, (nint)flags, null, 0);
         return fd >= 0 ? new(new Fd((int)fd, _fd.Path)) : throw Failed("mount");
     }
+
+    /// <summary>Gives a file system that was picked up what was set here.</summary>
+    public void Reconfigure() => Configure(FSCONFIG_CMD_RECONFIGURE, null, null, 0, "reconfigure");
 
     public void Dispose() => _fd.Dispose();
 

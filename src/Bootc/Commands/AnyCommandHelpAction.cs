@@ -15,7 +15,15 @@ internal sealed class AnyCommandHelpAction : SynchronousCommandLineAction
     public override int Invoke(ParseResult parseResult)
     {
         // The library prints nothing at all for a command that is hidden.
-        parseResult.CommandResult.Command.Hidden = false;
+        Command command = parseResult.CommandResult.Command;
+        command.Hidden = false;
+
+        // In a list of commands the first line has to do.
+        foreach (Command below in command.Subcommands)
+        {
+            below.Description = below.Description?.Split('\n')[0];
+        }
+
         return _help.Invoke(parseResult);
     }
 }

@@ -14,9 +14,15 @@ internal static class CommandTree
     {
         new HelpOption { Action = new AnyCommandHelpAction() },
         new VersionOption { Action = new VersionAction() },
-        InstallCommand.Create(),
+        UpgradeCommand.Create(),
+        SwitchCommand.Create(),
+        RollbackCommand.Create(),
         StatusCommand.Create(),
+        UsrOverlayCommand.Create(),
+        InstallCommand.Create(),
         ContainerCommand.Create(),
+        FinalizeStagedCommand.Create(),
+        DeleteDeploymentCommand.Create(),
         InternalsCommand.Create(),
     };
 }

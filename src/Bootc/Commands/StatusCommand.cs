@@ -1,6 +1,8 @@
 using System.CommandLine;
+using Bootc.Host;
 using Bootc.Host.Operations;
 using Bootc.Rendering;
+using Microsoft.Extensions.Logging;
 
 namespace Bootc.Commands;
 
@@ -24,9 +26,10 @@ internal static class StatusCommand
         Option<bool> verbose = new("--verbose", "-v") { Description = "Show more, for people only" };
         Command command = new("status", "Show what this machine runs") { format, json, formatVersion, booted, verbose };
 
-        command.SetAction(parse =>
+        command.SetAction(async (parse, cancellationToken) =>
         {
-            HostStatus host = HostStatus.Read();
+            using LoggerFactory loggers = Composition.CreateLoggers();
+            HostStatus host = await HostStatus.ReadAsync(new Programs(loggers.CreateLogger<Programs>()), cancellationToken);
             bool asJson = parse.GetValue(format) is { } wanted ? wanted == "json" : parse.GetValue(json);
             parse.InvocationConfiguration.Output.Write(asJson ? HostDocument.From(host).ToJson() : StatusText.Render(host, parse.GetValue(verbose)));
             return 0;

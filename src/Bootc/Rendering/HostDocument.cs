@@ -22,17 +22,19 @@ internal sealed record HostDocument(string ApiVersion, string Kind, HostMetadata
     public static HostDocument From(HostStatus host)
     {
         BootEntryDocument? booted = host.Booted is null ? null : BootEntryDocument.From(host.Booted);
+        BootEntryDocument? staged = host.Staged is null ? null : BootEntryDocument.From(host.Staged);
         return new(
             "org.containers.bootc/v1",
             "BootcHost",
             new("host"),
-            new("default", booted?.Image?.Image),
+            new(host.RollbackQueued ? "rollback" : "default", (staged ?? booted)?.Image?.Image),
             new(
                 booted,
+                host.Others.IsEmpty ? null : [.. host.Others.Select(BootEntryDocument.From)],
                 host.IsReadOnly,
-                Rollback: null,
-                RollbackQueued: false,
-                Staged: null,
+                host.Rollback is null ? null : BootEntryDocument.From(host.Rollback),
+                host.RollbackQueued,
+                staged,
                 booted?.Image is null ? null : "bootcHost",
                 host.UsrOverlay is null ? null : new(host.UsrOverlay.IsReadOnly ? "readOnly" : "readWrite", "transient")));
     }
@@ -46,6 +48,7 @@ internal sealed record HostSpec(string BootOrder, ImageReferenceDocument? Image)
 
 internal sealed record HostStatusDocument(
     BootEntryDocument? Booted,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BootEntryDocument[]? OtherDeployments,
     bool ReadOnly,
     BootEntryDocument? Rollback,
     bool RollbackQueued,
@@ -68,19 +71,19 @@ internal sealed record BootEntryDocument(
     string? Store)
 {
     public static BootEntryDocument From(DeploymentStatus deployment) => new(
-        CachedUpdate: null,
+        deployment.CachedUpdate is null ? null : ImageStatusDocument.From(deployment.CachedUpdate),
         new(
             deployment.BootDigest,
             deployment.BootType == "uki" ? "Uki" : "Bls",
             deployment.BootLoader,
             deployment.MissingVerityAllowed,
             deployment.Id.ToString()),
-        DownloadOnly: false,
+        deployment.DownloadOnly,
         deployment.Image is null ? null : ImageStatusDocument.From(deployment.Image),
         Incompatible: false,
         Ostree: null,
         Pinned: false,
-        SoftRebootCapable: false,
+        deployment.SoftRebootCapable,
         Store: null);
 }
 

@@ -60,7 +60,7 @@ internal static class StatusText
         }
     }
 
-    private static string Name(ImageReference reference) =>
+    internal static string Name(ImageReference reference) =>
         reference.Transport == ImageTransport.Registry ? reference.Name : $"{reference.TransportName}:{reference.Name}";
 
     private static string Utc(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);

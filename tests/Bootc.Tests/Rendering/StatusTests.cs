@@ -34,7 +34,7 @@ public class StatusTests
 
     [Fact]
     public void Text_has_a_row_for_each_fact_aligned_under_the_title() =>
-        StatusText.Render(new(Deployment, new(IsReadOnly: false), IsReadOnly: false), verbose: true).Should().Be($"""
+        StatusText.Render(new(Deployment) { UsrOverlay = new(IsReadOnly: false) }, verbose: true).Should().Be($"""
             ● Booted image: quay.io/os/edge:7
                     Digest: {Digest} (amd64)
                     Verity: {Id}
@@ -46,7 +46,7 @@ public class StatusTests
 
     [Fact]
     public void Text_of_a_damaged_deployment_says_what_is_wrong() =>
-        StatusText.Render(new(Deployment with { Image = null, Damage = "the origin is missing" }, null, false), verbose: false).Should().Be($"""
+        StatusText.Render(new(Deployment with { Image = null, Damage = "the origin is missing" }), verbose: false).Should().Be($"""
             ● Booted image: unknown
                     Verity: {Id}
                    Damaged: the origin is missing
@@ -60,7 +60,7 @@ public class StatusTests
     [Fact]
     public void Json_is_compact_and_sorted_and_has_the_members_of_upstream()
     {
-        string json = HostDocument.From(new(Deployment, null, IsReadOnly: false)).ToJson();
+        string json = HostDocument.From(new(Deployment)).ToJson();
 
         json.Should().Be(Expected.ReplaceLineEndings("").Replace("ID", Id, StringComparison.Ordinal).Replace("DIGEST", Digest, StringComparison.Ordinal));
     }

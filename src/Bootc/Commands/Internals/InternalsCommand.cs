@@ -23,6 +23,9 @@ internal static class InternalsCommand
             {
                 OciPullCommand.Create(),
             },
+            ReportBootCommand.Create(),
+            PrepareSoftRebootCommand.Create(),
+            MachineGarbageCommand.Create(),
         },
     };
 }

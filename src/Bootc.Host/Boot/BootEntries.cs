@@ -1,0 +1,125 @@
+using System.Globalization;
+using Bootc.Linux;
+
+namespace Bootc.Host.Boot;
+
+/// <summary>The boot entries on a boot file system, and the only way to change them.</summary>
+/// <param name="esp">The root of the file system.</param>
+public sealed class BootEntries(Dir esp)
+{
+    private const int SizeLimit = 64 << 10;
+    private const string Rebuilt = "loader/entries.rebuilt";
+    private const string SetAside = "loader/entries.shared-";
+
+    /// <summary>The entries that the boot loader sees. A file that cannot be read is an <see cref="IOException"/>.</summary>
+    public BootMenu Read() => ReadFrom(BootLayout.Entries) ?? BootMenu.Empty;
+
+    /// <summary>The entries that wait for the next change; null where there are none.</summary>
+    public BootMenu? ReadStaged() => ReadFrom(BootLayout.StagedEntries) is { Files.Length: > 0 } staged ? staged : null;
+
+    /// <summary>Writes the entries that a later <see cref="Commit"/> of the same menu makes the live ones: its steps 1 to 3.</summary>
+    public void Stage(BootMenu menu)
+    {
+        ClearStaged();
+        using (Dir staged = esp.EnsureDir(BootLayout.StagedEntries))
+        {
+            // The fallback first: what stands first in a directory is what a damaged one still shows.
+            foreach (BootEntryFile file in menu.Files.Reverse())
+            {
+                using Fd output = staged.CreateFile(file.Name);
+                output.Write(file.Content.Span);
+            }
+        }
+
+        Barrier();
+    }
+
+    /// <summary>
+    /// Makes a menu the one that the boot loader sees. Whatever happens in between, it sees the old one whole or the new one whole.
+    /// </summary>
+    /// <remarks>
+    /// <list type="number">
+    /// <item>What an earlier change left in <c>entries.staged</c> is removed; it is no part of what boots.</item>
+    /// <item>All files of the new menu are written there.</item>
+    /// <item>Barrier: they are on the disk.</item>
+    /// <item><c>entries</c> and <c>entries.staged</c> change places.</item>
+    /// <item>Barrier: the exchange is on the disk. Nothing is unlinked before it, as FAT has no order of its own: the old entries could
+    /// be gone while the disk still boots by them.</item>
+    /// <item>The old entries are removed. What a power cut leaves of them is removed by the first step of the next change.</item>
+    /// </list>
+    /// </remarks>
+    public void Commit(BootMenu menu)
+    {
+        Stage(menu);
+        esp.Exchange(BootLayout.Entries, BootLayout.StagedEntries);
+        Barrier();
+        ClearStaged();
+    }
+
+    /// <summary>Removes the entries that wait for the next change.</summary>
+    public void Drop()
+    {
+        ClearStaged();
+        Barrier();
+    }
+
+    /// <summary>
+    /// Makes all that was written durable. On vfat syncfs writes without a flush of the disk's cache; fsync of anything then sends it.
+    /// </summary>
+    public void Barrier()
+    {
+        esp.SyncFilesystem();
+        esp.Sync();
+    }
+
+    private BootMenu? ReadFrom(string path)
+    {
+        using Dir? directory = esp.TryOpenDir(path);
+        return directory is null
+            ? null
+            : new(directory.Entries()
+                .Where(entry => directory.Status(entry.Name).Kind == FileKind.Regular)
+                .Select(entry => new BootEntryFile(entry.Text, directory.ReadBytes(entry.Name, SizeLimit))));
+    }
+
+    private void ClearStaged()
+    {
+        if (ReadStaged() is { } left && left.IsSameAs(Read()))
+        {
+            // A power cut between the two sectors of an exchange leaves both names with the same clusters; unlinking here would empty
+            // the live menu. The live entries move to clusters of their own, and nobody touches the shared ones again.
+            RebuildLive();
+            return;
+        }
+
+        using Dir? staged = esp.TryOpenDir(BootLayout.StagedEntries);
+        foreach (DirEntry entry in staged?.Entries() ?? [])
+        {
+            staged!.TryRemoveTree(entry.Name);
+        }
+    }
+
+    private void RebuildLive()
+    {
+        BootMenu live = Read();
+        using (Dir rebuilt = esp.EnsureDir(Rebuilt))
+        {
+            foreach (BootEntryFile file in live.Files.Reverse())
+            {
+                rebuilt.TryRemoveFile(file.Name);
+                using Fd output = rebuilt.CreateFile(file.Name);
+                output.Write(file.Content.Span);
+            }
+        }
+
+        Barrier();
+        esp.Exchange(BootLayout.Entries, Rebuilt);
+        Barrier();
+        esp.Rename(BootLayout.StagedEntries, FreeName());
+        esp.Rename(Rebuilt, FreeName());
+        Barrier();
+    }
+
+    private string FreeName() =>
+        Enumerable.Range(1, int.MaxValue).Select(n => SetAside + n.ToString(CultureInfo.InvariantCulture)).First(name => !esp.Exists(name));
+}

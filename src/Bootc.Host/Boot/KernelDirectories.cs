@@ -1,0 +1,132 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Security.Cryptography;
+using Bootc.Composefs;
+using Bootc.Composefs.Tree;
+using Bootc.Host.Images;
+using Bootc.Linux;
+
+namespace Bootc.Host.Boot;
+
+/// <summary>The kernels of the deployments on a boot file system: a directory each, with the kernel and its initrd.</summary>
+/// <param name="esp">The root of the file system.</param>
+public sealed class KernelDirectories(Dir esp)
+{
+    private const string Parent = "EFI/Linux";
+    private const string Prefix = "bootc_composefs-";
+    private const string Unfinished = "bootc_unfinished-";
+    private const string Vmlinuz = "vmlinuz";
+    private const string Initrd = "initrd";
+    private const int CopyBuffer = 1 << 20;
+
+    /// <summary>Directory entries, the cluster ends of two files, and what the boot entries take.</summary>
+    private const long Slack = 1 << 20;
+
+    /// <summary>
+    /// The directory whose kernel and initrd are the same as an image's, by their boot digest; null where there is none. Deployments
+    /// share it. What cannot be read, or is not whole, is none.
+    /// </summary>
+    public string? Find(string bootDigest)
+    {
+        foreach (string name in Names(Prefix))
+        {
+            using Fd? kernel = esp.TryOpenFile($"{Parent}/{name}/{Vmlinuz}");
+            using Fd? initrd = esp.TryOpenFile($"{Parent}/{name}/{Initrd}");
+            if (kernel is not null && initrd is not null && DigestOf(kernel, initrd) == bootDigest)
+            {
+                return name;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Refuses, with the numbers, a kernel that has no room; nothing is written.</summary>
+    public void RequireRoomFor(KernelFiles kernel)
+    {
+        long needed = kernel.Vmlinuz.Size + kernel.Initramfs.Size + Slack;
+        long free = esp.FreeBytes;
+        if (free < needed)
+        {
+            throw new BootcException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"the boot partition has {free >> 20} MiB free, and the new kernel with its initrd needs {(needed + (1 << 20) - 1) >> 20} MiB; remove files that are not bootc's from it, or take an image with a smaller initrd"));
+        }
+    }
+
+    /// <summary>
+    /// Copies the kernel of a deployment. Its directory gets its name when all is on the disk, so that one with that name is whole.
+    /// </summary>
+    public void Add(ObjectId deployment, KernelFiles kernel, ImageFiles files, CancellationToken cancellationToken)
+    {
+        string name = NameFor(deployment);
+        string unfinished = Unfinished + deployment;
+        esp.TryMakeDir("EFI");
+        using Dir parent = esp.EnsureDir(Parent);
+        parent.TryRemoveTree(unfinished);
+        using (Dir directory = parent.EnsureDir(unfinished))
+        {
+            Copy(kernel.Vmlinuz, Vmlinuz);
+            Copy(kernel.Initramfs, Initrd);
+
+            void Copy(Inode.RegularFile file, string to)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                using Stream content = files.Open(file);
+                using FileStream output = directory.CreateFile(to).IntoStream(FileAccess.Write);
+                content.CopyTo(output, CopyBuffer);
+            }
+        }
+
+        esp.SyncFilesystem();
+        esp.Sync();
+        parent.TryRemoveTree(name);
+        parent.Rename(unfinished, name);
+    }
+
+    /// <summary>Removes the kernels that no entry boots by, and what was never finished. Files of others stay.</summary>
+    /// <param name="entries">All entries that boot, or will.</param>
+    /// <returns>The names of the directories that were removed.</returns>
+    public ImmutableArray<string> RemoveUnused(IEnumerable<BootEntryFile> entries)
+    {
+        // Entries name the directory, which may be that of another deployment with the same kernel.
+        HashSet<string> used = [.. entries.Where(file => file.Entry is not null).SelectMany(file => file.Entry!.Initrd.Append(file.Entry.Linux)).Select(DirectoryOf)];
+        ImmutableArray<string> unused = [.. Names(Prefix).Concat(Names(Unfinished)).Where(name => !used.Contains(name))];
+        using Dir? parent = esp.TryOpenDir(Parent);
+        foreach (string name in unused)
+        {
+            parent!.TryRemoveTree(name);
+        }
+
+        return unused;
+    }
+
+    /// <summary>The name of the directory of a deployment's own kernel.</summary>
+    public static string NameFor(ObjectId deployment) => Prefix + deployment;
+
+    /// <summary>Where an entry finds the kernel and the initrd of a directory.</summary>
+    public static (string Linux, string Initrd) PathsIn(string directory) => ($"/{Parent}/{directory}/{Vmlinuz}", $"/{Parent}/{directory}/{Initrd}");
+
+    private static string DirectoryOf(string path) => path.Split('/', StringSplitOptions.RemoveEmptyEntries) is [.., var directory, _] ? directory : "";
+
+    private IEnumerable<string> Names(string prefix)
+    {
+        using Dir? parent = esp.TryOpenDir(Parent);
+        return [.. (parent?.Entries() ?? []).Select(entry => entry.Text).Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    }
+
+    private static string DigestOf(params ReadOnlySpan<Fd> files)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        byte[] buffer = new byte[CopyBuffer];
+        foreach (Fd file in files)
+        {
+            for (int read; (read = file.Read(buffer)) > 0;)
+            {
+                hash.AppendData(buffer, 0, read);
+            }
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

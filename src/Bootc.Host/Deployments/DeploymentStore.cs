@@ -1,0 +1,168 @@
+using System.Collections.Immutable;
+using Bootc.Composefs;
+using Bootc.Composefs.Erofs;
+using Bootc.Composefs.Store;
+using Bootc.Composefs.Tree;
+using Bootc.Host.Images;
+using Bootc.Linux;
+using Bootc.Oci;
+
+namespace Bootc.Host.Deployments;
+
+/// <summary>The deployments of a disk: their state directories, and what the repository knows of their images.</summary>
+/// <param name="sysroot">The physical root.</param>
+public sealed class DeploymentStore(Dir sysroot)
+{
+    private const string VersionAnnotation = "org.opencontainers.image.version";
+    private const string UnfinishedPrefix = ".new-";
+
+    /// <summary>The ids of all that have a state directory.</summary>
+    public ImmutableArray<ObjectId> Ids()
+    {
+        using Dir? states = sysroot.TryOpenDir(StateLayout.Deployments);
+        return [.. (states?.Entries() ?? []).Select(entry => ObjectId.TryParse(entry.Text, out ObjectId? id) ? id : null).OfType<ObjectId>()];
+    }
+
+    /// <summary>Where the image of a deployment came from, or what is wrong with its records: one that is damaged must not hide the rest.</summary>
+    public DeploymentRecord Read(ObjectId id)
+    {
+        Origin? origin = null;
+        try
+        {
+            origin = ReadOrigin(id);
+            return new(id, origin, ReadImage(origin), Damage: null);
+        }
+        catch (Exception e) when (Failure.IsExpected(e))
+        {
+            return new(id, origin, null, e.Message);
+        }
+    }
+
+    /// <summary>The origin file of a deployment; one that is missing is a <see cref="BootcException"/>.</summary>
+    public Origin ReadOrigin(ObjectId id)
+    {
+        string path = $"{StateLayout.Deployment(id)}/{StateLayout.OriginName(id)}";
+        return Origin.Parse(sysroot.TryReadText(path) ?? throw new BootcException($"{Path.Join(sysroot.Path, path)} is missing"));
+    }
+
+    /// <summary>
+    /// Gives a deployment its state: <c>/etc</c> as the image has it, the link to the shared <c>/var</c>, its origin. The directory gets
+    /// its name when all of it is on the disk. One that exists keeps its <c>/etc</c>, and only its origin changes.
+    /// </summary>
+    /// <param name="id">The deployment.</param>
+    /// <param name="files">Its image.</param>
+    /// <param name="origin">Where the image came from.</param>
+    /// <param name="varLink">What the <c>var</c> of a deployment points to on this disk.</param>
+    /// <param name="cancellationToken">Stops between two files.</param>
+    public void Ensure(ObjectId id, ImageFiles files, Origin origin, byte[] varLink, CancellationToken cancellationToken)
+    {
+        using Dir states = sysroot.OpenDir(StateLayout.Deployments);
+        if (states.TryOpenDir(id.ToString()) is { } existing)
+        {
+            using (existing)
+            {
+                existing.WriteAtomically(StateLayout.OriginName(id), origin.ToString());
+                return;
+            }
+        }
+
+        string unfinished = UnfinishedPrefix + id;
+        states.TryRemoveTree(unfinished);
+        using (Dir deployment = states.EnsureDir(unfinished))
+        {
+            ExtractEtc(files, deployment, "etc", cancellationToken);
+            deployment.TrySymlink(varLink, "var");
+            deployment.WriteAtomically(StateLayout.OriginName(id), origin.ToString());
+        }
+
+        states.SyncFilesystem();
+        states.Rename(unfinished, id.ToString());
+        states.Sync();
+    }
+
+    /// <summary>Lays out the <c>/etc</c> of an image in a new directory. It is marked so that units with ConditionNeedsUpdate=/etc run.</summary>
+    public static void ExtractEtc(ImageFiles files, Dir deployment, string name, CancellationToken cancellationToken)
+    {
+        deployment.TryRemoveTree(name);
+        using Dir etc = deployment.EnsureDir(name);
+        new TreeExtractor(files).Extract("/etc", etc, cancellationToken);
+        etc.TryRemoveFile(".updated");
+    }
+
+    /// <summary>Removes the state of deployments, and what was never finished.</summary>
+    /// <param name="unwanted">Which deployments.</param>
+    /// <returns>Those that were removed.</returns>
+    public ImmutableArray<ObjectId> Remove(Func<ObjectId, bool> unwanted)
+    {
+        using Dir? states = sysroot.TryOpenDir(StateLayout.Deployments);
+        foreach (DirEntry entry in states?.Entries() ?? [])
+        {
+            if (entry.Text.StartsWith(UnfinishedPrefix, StringComparison.Ordinal))
+            {
+                states!.TryRemoveTree(entry.Name);
+            }
+        }
+
+        ImmutableArray<ObjectId> removed = [.. Ids().Where(unwanted)];
+        foreach (ObjectId id in removed)
+        {
+            states!.TryRemoveTree(id.ToString());
+        }
+
+        states?.Sync();
+        return removed;
+    }
+
+    /// <summary>The files of an image of the repository, verified by its id.</summary>
+    public static ImageFiles OpenFiles(Repository repository, ObjectId id)
+    {
+        using Fd image = repository.Images.Open(id);
+        return new(ErofsReader.Read(image.ReadAll(ErofsReader.MaxImageSize)), repository.Objects.Open);
+    }
+
+    /// <summary>The manifest that a deployment was made of.</summary>
+    public Manifest ReadManifest(ObjectId id)
+    {
+        string digest = ReadOrigin(id).ManifestDigest ?? throw new BootcException("the origin names no manifest digest");
+        using Dir directory = sysroot.OpenDir(StateLayout.Repository);
+        using Repository repository = Repository.Open(directory, VerityMode.Optional);
+        return ReadManifest(repository, digest);
+    }
+
+    private static Manifest ReadManifest(Repository repository, string digest) => Manifest.Parse(ReadDocument(repository, $"oci-manifest-{digest}"));
+
+    private DeployedImage ReadImage(Origin origin)
+    {
+        string text = origin.ImageReference ?? throw new BootcException("the origin names no image");
+        ImageReference reference = ImageReference.Parse(text);
+        string digest = origin.ManifestDigest ?? throw new BootcException("the origin names no manifest digest");
+        if (!Privileges.IsRoot)
+        {
+            // Only root may look into the repository, since setuid programs are in it.
+            return new(reference, digest, null, null, null);
+        }
+
+        using Dir directory = sysroot.OpenDir(StateLayout.Repository);
+        using Repository repository = Repository.Open(directory, VerityMode.Optional);
+        Manifest manifest = ReadManifest(repository, digest);
+        ImageConfig config = ImageConfig.Parse(ReadDocument(repository, $"oci-config-{manifest.Config.Digest}"));
+        return new(reference, digest, VersionOf(manifest, config), config.Created, config.Architecture);
+    }
+
+    /// <summary>The version of an image, by annotation or label; null where it has none.</summary>
+    public static string? VersionOf(Manifest manifest, ImageConfig config) =>
+        manifest.Annotations?.GetValueOrDefault(VersionAnnotation) ?? config.Labels.GetValueOrDefault(VersionAnnotation) ?? config.Labels.GetValueOrDefault("version");
+
+    private static byte[] ReadDocument(Repository repository, string stream)
+    {
+        using SplitStreamReader reader = repository.Streams.Open(stream);
+        if (reader.Size > Limits.Document)
+        {
+            throw new InvalidDataException($"stream {stream} has {reader.Size} bytes, more than the {Limits.Document} it may have");
+        }
+
+        using MemoryStream document = new();
+        reader.CopyTo(document);
+        return document.ToArray();
+    }
+}

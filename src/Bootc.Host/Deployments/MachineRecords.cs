@@ -1,0 +1,107 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Bootc.Linux;
+
+namespace Bootc.Host.Deployments;
+
+/// <summary>A deployment that was staged, on disk: tells after an unclean shutdown what was lost.</summary>
+/// <param name="Deployment">Its id.</param>
+/// <param name="Image">Its update source.</param>
+/// <param name="BootId">The boot in which it was staged: random/boot_id of the kernel.</param>
+/// <param name="IsLocked">Whether a shutdown was to leave it alone.</param>
+public sealed record StagedRecord(string Deployment, string Image, string BootId, bool IsLocked);
+
+/// <summary>What became of a staged deployment.</summary>
+/// <param name="Deployment">Its id.</param>
+/// <param name="Image">Its update source.</param>
+/// <param name="Failure">Why it does not boot, for the user; null where it became the one that boots.</param>
+public sealed record FinalizationRecord(string Deployment, string Image, string? Failure);
+
+/// <summary>The update that <c>upgrade --check</c> last found.</summary>
+/// <param name="Image">The update source, transport and name.</param>
+/// <param name="Digest">Digest of the manifest there.</param>
+/// <param name="Version">The image's version; null where it has none.</param>
+/// <param name="Timestamp">When it was built; null where it does not say.</param>
+/// <param name="Architecture">OCI name.</param>
+public sealed record CachedUpdate(string Image, string Digest, string? Version, DateTimeOffset? Timestamp, string Architecture);
+
+/// <summary>Manifests of deployments that a person left by <c>bootc rollback</c>; nothing automatic goes back to them.</summary>
+public sealed record LeftImages(ImmutableArray<string> Digests);
+
+/// <summary>
+/// What this program remembers of a machine beside its deployments: files in <c>/state/bootc</c> of the physical root, which upstream
+/// neither reads nor removes. A record that cannot be read counts as absent.
+/// </summary>
+/// <param name="sysroot">The physical root.</param>
+public sealed class MachineRecords(Dir sysroot)
+{
+    private const string Folder = "state/bootc";
+
+    public StagedRecord? Staged
+    {
+        get => Read("staged.json", RecordsJson.Default.StagedRecord);
+        set => Write("staged.json", value, RecordsJson.Default.StagedRecord);
+    }
+
+    public FinalizationRecord? Finalization
+    {
+        get => Read("finalization.json", RecordsJson.Default.FinalizationRecord);
+        set => Write("finalization.json", value, RecordsJson.Default.FinalizationRecord);
+    }
+
+    public CachedUpdate? Update
+    {
+        get => Read("cached-update.json", RecordsJson.Default.CachedUpdate);
+        set => Write("cached-update.json", value, RecordsJson.Default.CachedUpdate);
+    }
+
+    public ImmutableArray<string> Left
+    {
+        get => Read("left.json", RecordsJson.Default.LeftImages) is { Digests: { IsDefault: false } digests } ? digests : [];
+        set => Write("left.json", value.IsEmpty ? null : new LeftImages(value), RecordsJson.Default.LeftImages);
+    }
+
+    private T? Read<T>(string name, JsonTypeInfo<T> type)
+        where T : class
+    {
+        using Dir? folder = sysroot.TryOpenDir(Folder);
+        try
+        {
+            return folder?.TryReadBytes(name) is { } json ? JsonSerializer.Deserialize(json, type) : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private void Write<T>(string name, T? record, JsonTypeInfo<T> type)
+        where T : class
+    {
+        if (record is null && Read(name, type) is null)
+        {
+            return;
+        }
+
+        sysroot.TryMakeDir("state");
+        using Dir folder = sysroot.EnsureDir(Folder);
+        if (record is null)
+        {
+            folder.TryRemoveFile(name);
+            folder.Sync();
+        }
+        else
+        {
+            folder.WriteAtomically(name, JsonSerializer.SerializeToUtf8Bytes(record, type));
+        }
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(StagedRecord))]
+[JsonSerializable(typeof(FinalizationRecord))]
+[JsonSerializable(typeof(CachedUpdate))]
+[JsonSerializable(typeof(LeftImages))]
+internal sealed partial class RecordsJson : JsonSerializerContext;

@@ -1,0 +1,35 @@
+using Bootc.Host.Deployments;
+
+namespace Bootc.Host.Operations;
+
+/// <summary>
+/// What became of an update that was staged before this boot: run once when the machine is up, so that one that was lost is told and
+/// not forgotten.
+/// </summary>
+/// <param name="machine">The machine, opened for writing.</param>
+public sealed class BootReport(Machine machine)
+{
+    /// <summary>Looks, and takes down what it finds.</summary>
+    /// <returns>Why the update was not applied, for the user; null where it was, or none was staged.</returns>
+    public string? Run()
+    {
+        StagedRecord? staged = machine.Records.Staged;
+        if (staged is not null && staged.BootId == machine.BootId)
+        {
+            return null;
+        }
+
+        if (staged is not null)
+        {
+            machine.Records.Staged = null;
+            machine.Records.Finalization = new(staged.Deployment, staged.Image, WhyNotApplied(staged));
+        }
+
+        return machine.Records.Finalization is { Failure: { } failure } record ? $"the update to {record.Image} was not applied at the last shutdown: {failure}" : null;
+    }
+
+    private string? WhyNotApplied(StagedRecord staged) =>
+        staged.IsLocked || staged.Deployment == machine.Booted.Id.ToString() ? null
+        : machine.Records.Finalization is { Failure: { } failure } record && record.Deployment == staged.Deployment ? failure
+        : "the machine went down without a shutdown; bootc upgrade stages it again";
+}

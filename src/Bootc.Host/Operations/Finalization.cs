@@ -1,0 +1,99 @@
+using Bootc.Composefs;
+using Bootc.Composefs.Store;
+using Bootc.Composefs.Tree;
+using Bootc.Host.Boot;
+using Bootc.Host.Deployments;
+using Bootc.Host.Etc;
+using Bootc.Host.Images;
+using Bootc.Linux;
+
+namespace Bootc.Host.Operations;
+
+/// <summary>Makes what is staged the deployment that boots: the last thing before a shutdown, when nothing writes to <c>/etc</c> any more.</summary>
+/// <param name="machine">The machine, opened for writing.</param>
+/// <param name="steps">Runs what is done.</param>
+public sealed class Finalization(Machine machine, Steps steps)
+{
+    private const string NewEtc = "etc.new";
+
+    /// <summary>Does it, or says that there is nothing to do. What fails is recorded, for the status after the next boot.</summary>
+    /// <returns>The deployment that boots next; null where nothing is staged, or a shutdown is to leave it alone.</returns>
+    public ObjectId? Run(CancellationToken cancellationToken)
+    {
+        if (machine.Staged is not { IsLocked: false } staged)
+        {
+            return null;
+        }
+
+        string image = machine.Records.Staged?.Image ?? machine.Deployments.Read(staged.Id).Origin?.ImageReference ?? staged.Id.ToString();
+        try
+        {
+            steps.Run("Carrying /etc over", () => MergeEtc(staged.Id, cancellationToken));
+            steps.Run("Changing the boot entries", () => ChangeEntries(staged.Id));
+        }
+        catch (Exception e)
+        {
+            machine.Records.Finalization = new(staged.Id.ToString(), image, Describe(e));
+            throw;
+        }
+
+        machine.Records.Finalization = new(staged.Id.ToString(), image, Failure: null);
+        machine.Records.Staged = null;
+        machine.Staged = null;
+        new MachineGarbage(machine).CollectKernels();
+        return staged.Id;
+    }
+
+    /// <summary>
+    /// Builds the new deployment's <c>/etc</c> beside the one it has, always from the image's own and never from one that was merged
+    /// before, and exchanges the two when all is on the disk.
+    /// </summary>
+    private void MergeEtc(ObjectId next, CancellationToken cancellationToken)
+    {
+        using Dir current = Staging.OpenEtc(machine);
+        using Dir deployment = machine.Sysroot.OpenDir(StateLayout.Deployment(next));
+        using (Dir directory = machine.Sysroot.OpenDir(StateLayout.Repository))
+        using (Repository repository = Repository.Open(directory, VerityMode.Optional))
+        {
+            ImageFiles nextFiles = DeploymentStore.OpenFiles(repository, next);
+            EtcMergePlan plan = EtcMergePlan.Decide(
+                UpdatePlan.EtcOf(DeploymentStore.OpenFiles(repository, machine.Booted.Id)),
+                DirectoryScanner.Scan(current, repository.Algorithm, cancellationToken).Root,
+                UpdatePlan.EtcOf(nextFiles));
+            if (plan.Conflicts.Count > 0)
+            {
+                throw new BootcException($"changes made since it was staged do not fit into the new image: {string.Join("; ", plan.Conflicts)}");
+            }
+
+            DeploymentStore.ExtractEtc(nextFiles, deployment, NewEtc, cancellationToken);
+            using Dir target = deployment.OpenDir(NewEtc);
+            EtcMerge.Apply(plan, current, target, cancellationToken);
+            target.TryRemoveFile(".updated");
+        }
+
+        machine.Sysroot.SyncFilesystem();
+        deployment.Exchange("etc", NewEtc);
+        machine.Sysroot.SyncFilesystem();
+        deployment.TryRemoveTree(NewEtc);
+    }
+
+    /// <summary>The new entries are made of the live ones of this moment: blessing may have renamed one since they were staged.</summary>
+    private void ChangeEntries(ObjectId next)
+    {
+        BootEntryFile staged = machine.Entries.ReadStaged()?.Find(next) ?? throw new BootcException($"the staged boot entry of {next} is gone");
+        BootMenu live = machine.Entries.Read();
+        BootEntryFile? fallback = live.Find(machine.Booted.Id) ?? machine.Entries.ReadStaged()?.Find(machine.Booted.Id);
+        machine.Entries.Commit(live.Booting(staged, fallback));
+    }
+
+    private static string Describe(Exception failure)
+    {
+        List<string> causes = [];
+        for (Exception? cause = failure; cause is not null; cause = cause.InnerException)
+        {
+            causes.Add(cause.Message);
+        }
+
+        return string.Join(": ", causes);
+    }
+}

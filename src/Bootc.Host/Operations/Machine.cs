@@ -1,0 +1,217 @@
+using Bootc.Composefs;
+using Bootc.Host.Boot;
+using Bootc.Host.Deployments;
+using Bootc.Host.Disks;
+using Bootc.Linux;
+using Bootc.Linux.Mounts;
+
+namespace Bootc.Host.Operations;
+
+/// <summary>
+/// A machine that a deployment runs on, as far as it concerns bootc; or folders that hold what one would have. Opened for writing it is
+/// this process's alone.
+/// </summary>
+/// <param name="Root">The root directory of the running system.</param>
+/// <param name="Sysroot">The physical root.</param>
+/// <param name="Booted">The deployment that runs, and whether it may without fs-verity.</param>
+/// <param name="Esp">The boot file system; null where it cannot be read, which <paramref name="EspProblem"/> explains.</param>
+/// <param name="EspProblem">Why there is none; null where there is one.</param>
+public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Dir? Esp, string? EspProblem = null) : IDisposable
+{
+    private const string SysrootPath = "/sysroot";
+    private const string LockFolder = "run/bootc";
+
+    /// <summary>Sources of the root mount that this program and upstream's make.</summary>
+    private static readonly string[] RootSources = [ComposefsMount.SourcePrefix, ComposefsMount.TransientSourcePrefix];
+
+    private IDisposable[] _owned = [];
+
+    /// <summary>The boot entries; without a boot file system a <see cref="BootcException"/>.</summary>
+    public BootEntries Entries => new(RequireEsp());
+
+    /// <summary>The kernels on the boot file system.</summary>
+    public KernelDirectories Kernels => new(RequireEsp());
+
+    public DeploymentStore Deployments => new(Sysroot);
+
+    public MachineRecords Records => new(Sysroot);
+
+    /// <summary>The number that the kernel gave this boot.</summary>
+    public string BootId => Root.ReadText("proc/sys/kernel/random/boot_id").Trim();
+
+    /// <summary>What the next shutdown makes the one that boots; null for nothing.</summary>
+    public StagedDeployment? Staged
+    {
+        get => Root.TryReadText($"run/{StagedDeployment.Folder}/{StagedDeployment.FileName}") is { } json ? StagedDeployment.Parse(json) : null;
+        set
+        {
+            using Dir run = Root.OpenDir("run");
+            using Dir folder = run.EnsureDir(StagedDeployment.Folder);
+            if (value is null)
+            {
+                folder.TryRemoveFile(StagedDeployment.FileName);
+            }
+            else
+            {
+                folder.WriteAtomically(StagedDeployment.FileName, value.ToString());
+            }
+        }
+    }
+
+    /// <summary>Looks at the machine that this runs on, and changes nothing; null where it was not deployed by bootc, or is a container.</summary>
+    public static async Task<Machine?> OpenForReadingAsync(Programs programs, CancellationToken cancellationToken)
+    {
+        Dir root = Dir.Open("/");
+        if (FindBooted(root) is not { } booted)
+        {
+            root.Dispose();
+            return null;
+        }
+
+        BootPartition? partition = null;
+        string? problem = null;
+        try
+        {
+            partition = Privileges.IsRoot
+                ? BootPartition.OpenForReading(await FindEspAsync(root, programs, cancellationToken))
+                : throw new BootcException("only root can see which deployments are there beside the booted one");
+        }
+        catch (Exception e) when (Failure.IsExpected(e))
+        {
+            problem = e.Message;
+        }
+
+        return new(root, Dir.Open(SysrootPath), booted, partition?.Root, problem) { _owned = partition is null ? [] : [partition] };
+    }
+
+    /// <summary>
+    /// Opens the machine that this runs on in order to change it. Waits until no other bootc does; whatever stands in the way is a
+    /// <see cref="BootcException"/>.
+    /// </summary>
+    public static async Task<Machine> OpenForWritingAsync(Programs programs, Steps steps, CancellationToken cancellationToken)
+    {
+        Dir root = Dir.Open("/");
+        Stack<IDisposable> owned = new();
+        try
+        {
+            BootImageArgument booted = RequireDeployed(root);
+            owned.Push(await LockAsync(root, steps, cancellationToken));
+            if (IsReadOnlyDisk())
+            {
+                throw new BootcException("the disk of this machine is read-only, as that of a live system is; nothing can be changed on it");
+            }
+
+            // The mount at /sysroot stays read-only for everybody else.
+            DetachedMount physical = Own(DetachedMount.Clone(root, SysrootPath[1..]));
+            physical.SetWritable();
+            BootPartition partition = Own(BootPartition.OpenForWriting(await FindEspAsync(root, programs, cancellationToken)));
+            return new(root, physical.OpenRoot(), booted, partition.Root) { _owned = [.. owned] };
+        }
+        catch
+        {
+            foreach (IDisposable part in owned)
+            {
+                part.Dispose();
+            }
+
+            root.Dispose();
+            throw;
+        }
+
+        T Own<T>(T part)
+            where T : IDisposable
+        {
+            owned.Push(part);
+            return part;
+        }
+    }
+
+    public void Dispose()
+    {
+        Sysroot.Dispose();
+        foreach (IDisposable part in _owned)
+        {
+            part.Dispose();
+        }
+
+        if (_owned.Length == 0)
+        {
+            Esp?.Dispose();
+        }
+
+        Root.Dispose();
+    }
+
+    /// <summary>The deployment that runs; null in a container and where the root is something else.</summary>
+    internal static BootImageArgument? FindBooted(Dir root)
+    {
+        if (IsContainer(root))
+        {
+            return null;
+        }
+
+        ObjectId? id = BootedId(MountInfo.At("/")?.Source);
+        BootImageArgument? argument = BootImageArgument.Find(KernelCommandLine.Parse(root.ReadText("proc/cmdline")));
+        return id is not null ? new(id, argument?.VerityOptional ?? false)
+            : argument is null ? null
+            : throw new BootcException($"the kernel was told to boot {argument.Id}, but the root file system is something else; was bootc-root-setup in the initrd?");
+    }
+
+    /// <summary>The deployment that a root mount of this source is; null for any other root.</summary>
+    internal static ObjectId? BootedId(string? source)
+    {
+        string? prefix = RootSources.FirstOrDefault(p => source?.StartsWith(p, StringComparison.Ordinal) == true);
+        return prefix is not null && ObjectId.TryParse(source![prefix.Length..], out ObjectId? id) ? id : null;
+    }
+
+    /// <summary>Whether the disk of the physical root is read-only, as live media are.</summary>
+    internal static bool IsReadOnlyDisk()
+    {
+        string? device = MountInfo.At(SysrootPath)?.Device;
+        using Dir? sys = device is null ? null : Dir.TryOpen($"/sys/dev/block/{device}");
+        return sys?.TryReadText("ro")?.Trim() == "1";
+    }
+
+    private static BootImageArgument RequireDeployed(Dir root)
+    {
+        if (IsContainer(root))
+        {
+            throw new BootcException("this command requires a booted host system, and this is a container");
+        }
+
+        if (!Privileges.IsRoot)
+        {
+            throw new BootcException("this command needs root; try it with sudo");
+        }
+
+        return Privileges.HasSysAdmin
+            ? FindBooted(root) ?? throw new BootcException("this command requires a booted host system that was deployed by bootc, and this one was not")
+            : throw new BootcException("this command needs CAP_SYS_ADMIN, which this process cannot get");
+    }
+
+    private static async Task<FileLock> LockAsync(Dir root, Steps steps, CancellationToken cancellationToken)
+    {
+        root.TryMakeDir(LockFolder);
+        using Dir folder = root.OpenDir(LockFolder);
+        return FileLock.TryDirectory(folder, exclusive: true, wait: false)
+            ?? await steps.RunAsync("Waiting for another bootc to end", async () =>
+            {
+                while (true)
+                {
+                    await Task.Delay(TimeSpan.FromMilliseconds(200), cancellationToken);
+                    if (FileLock.TryDirectory(folder, exclusive: true, wait: false) is { } taken)
+                    {
+                        return taken;
+                    }
+                }
+            });
+    }
+
+    private static Task<string> FindEspAsync(Dir root, Programs programs, CancellationToken cancellationToken) =>
+        RunningDisk.FindEspAsync(programs, LoaderInfo.ReadPartition(root), MountInfo.At(SysrootPath), cancellationToken);
+
+    private static bool IsContainer(Dir root) =>
+        Environment.GetEnvironmentVariable("container") is not null || root.Exists("run/.containerenv") || root.Exists(".dockerenv");
+
+    private Dir RequireEsp() => Esp ?? throw new BootcException($"the boot entries cannot be read: {EspProblem}");
+}

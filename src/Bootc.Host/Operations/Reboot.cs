@@ -1,0 +1,92 @@
+using Bootc.Composefs;
+using Bootc.Host.Deployments;
+using Bootc.Linux;
+using Bootc.Linux.Mounts;
+
+namespace Bootc.Host.Operations;
+
+/// <summary>How much a person wants a soft reboot.</summary>
+public enum SoftRebootMode
+{
+    /// <summary>Nothing else will do.</summary>
+    Required,
+
+    /// <summary>A reboot of the machine where it is not possible.</summary>
+    Auto,
+}
+
+/// <summary>Goes over to what an update or a rollback made the next deployment.</summary>
+/// <param name="machine">The machine, opened for writing.</param>
+/// <param name="programs">Runs the program that sets up roots.</param>
+/// <param name="steps">Runs what is done.</param>
+public sealed class Reboot(Machine machine, Programs programs, Steps steps)
+{
+    private const string NextRoot = "run/nextroot";
+
+    /// <summary>The program that also sets up the root in the initrd.</summary>
+    private const string RootSetup = "/usr/lib/bootc/initramfs-setup";
+
+    private readonly Systemd _systemd = new(programs);
+
+    /// <summary>Applies what is staged and prepares, and if asked for starts, the way there.</summary>
+    /// <param name="softReboot">Whether to reboot user space only; null for a reboot of the machine.</param>
+    /// <param name="apply">Whether to start it now.</param>
+    /// <param name="cancellationToken">Ends programs that are run.</param>
+    public async Task RunAsync(SoftRebootMode? softReboot, bool apply, CancellationToken cancellationToken)
+    {
+        bool isSoft = softReboot is not null && await PrepareSoftAsync(softReboot.Value, cancellationToken);
+        if (apply)
+        {
+            await (isSoft ? _systemd.SoftRebootAsync(cancellationToken) : _systemd.RebootAsync(cancellationToken));
+        }
+    }
+
+    /// <summary>Forgets a soft reboot that was prepared.</summary>
+    /// <returns>False where none was.</returns>
+    public static bool Reset()
+    {
+        if (MountInfo.At($"/{NextRoot}") is null)
+        {
+            return false;
+        }
+
+        MountNamespace.Unmount($"/{NextRoot}", lazily: true);
+        return true;
+    }
+
+    /// <summary>
+    /// All that a shutdown would do comes first: the root that is assembled has to show the <c>/etc</c> that was carried over, and a
+    /// later reboot of the machine has to come up with the same deployment.
+    /// </summary>
+    private async Task<bool> PrepareSoftAsync(SoftRebootMode mode, CancellationToken cancellationToken)
+    {
+        HostStatus status = HostStatus.From(machine);
+        DeploymentStatus? next = status.Staged ?? (status.RollbackQueued ? status.Rollback : null);
+        if (next is not { SoftRebootCapable: true, DownloadOnly: false })
+        {
+            return mode == SoftRebootMode.Auto
+                ? false
+                : throw new BootcException(next is null
+                    ? "nothing is staged that a soft reboot could go to"
+                    : "a soft reboot cannot go to the new deployment, whose kernel, initrd, kernel arguments or SELinux policy differ; reboot the machine");
+        }
+
+        if (status.Staged is not null)
+        {
+            new Finalization(machine, steps).Run(cancellationToken);
+        }
+
+        await steps.RunAsync("Preparing the soft reboot", () => SetUpRootAsync(next.Id, cancellationToken));
+        return true;
+    }
+
+    private async Task SetUpRootAsync(ObjectId id, CancellationToken cancellationToken)
+    {
+        Reset();
+        machine.Root.TryMakeDir(NextRoot);
+        // The deployment's own idea of what is kept, and whether files must be sealed, is the running one's.
+        string argument = (machine.Booted with { Id = id }).ToString();
+        await programs.RunAsync(
+            RootSetup, ["setup-root", "--sysroot", "/sysroot", "--target", $"/{NextRoot}", "--cmdline", argument], cancellationToken: cancellationToken);
+    }
+}

@@ -1,0 +1,44 @@
+using Bootc.Host.Boot;
+using Bootc.Host.Deployments;
+
+namespace Bootc.Host.Operations;
+
+/// <summary>What <c>bootc rollback</c> did.</summary>
+/// <param name="IsReverted">Whether it took back an earlier rollback, so that the booted deployment boots again.</param>
+/// <param name="DroppedStaged">Whether something was staged and is not any more.</param>
+/// <param name="Next">What boots next.</param>
+/// <param name="Overrides">What makes the boot loader start something else all the same.</param>
+public sealed record RollbackResult(bool IsReverted, bool DroppedStaged, DeploymentStatus Next, IReadOnlyList<string> Overrides);
+
+/// <summary>Changes which of two deployments boots next, at once. Neither's <c>/etc</c> is touched.</summary>
+/// <param name="machine">The machine, opened for writing.</param>
+/// <param name="systemd">What <see cref="Staging"/> works with.</param>
+/// <param name="steps">Runs what is done.</param>
+public sealed class Rollback(Machine machine, Systemd systemd, Steps steps)
+{
+    public RollbackResult Run()
+    {
+        HostStatus status = HostStatus.From(machine);
+        BootMenu live = machine.Entries.Read();
+        DeploymentStatus other = status.Rollback
+            ?? throw new BootcException("there is no other deployment to go back to; one is there after the first update");
+        BootEntryFile otherEntry = live.Find(other.Id)!;
+        BootEntryFile bootedEntry = live.Find(machine.Booted.Id)
+            ?? throw new BootcException("the booted deployment has no boot entry, so a rollback could not be taken back; bootc upgrade makes one");
+        bool dropped = machine.Staged is not null;
+        if (dropped)
+        {
+            new Staging(machine, systemd, steps).Unstage();
+        }
+
+        bool isReverted = status.RollbackQueued;
+        steps.Run("Changing the boot entries", () => machine.Entries.Commit(
+            isReverted ? live.Booting(bootedEntry, otherEntry) : live.Booting(otherEntry, bootedEntry)));
+        if (status.Booted?.Image?.Digest is { } digest)
+        {
+            machine.Records.Left = isReverted ? machine.Records.Left.Remove(digest) : [.. machine.Records.Left.Remove(digest), digest];
+        }
+
+        return new(isReverted, dropped, isReverted ? status.Booted! : other, LoaderInfo.ReadOverrides(machine.Root, machine.Esp!));
+    }
+}

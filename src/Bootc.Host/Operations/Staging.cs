@@ -1,0 +1,164 @@
+using Bootc.Composefs;
+using Bootc.Composefs.Store;
+using Bootc.Composefs.Tree;
+using Bootc.Host.Boot;
+using Bootc.Host.Deployments;
+using Bootc.Host.Disks;
+using Bootc.Host.Images;
+using Bootc.Linux;
+using Bootc.Oci;
+
+namespace Bootc.Host.Operations;
+
+/// <summary>
+/// Brings an image to a machine beside what runs, so that the next shutdown can make it the one that boots. Until then nothing that
+/// boots is changed.
+/// </summary>
+/// <param name="machine">The machine, opened for writing.</param>
+/// <param name="systemd">Starts the unit that goes on at shutdown.</param>
+/// <param name="steps">Runs what is done.</param>
+public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
+{
+    /// <summary>The unit whose stop at shutdown finishes what is staged.</summary>
+    public const string FinalizeUnit = "bootc-finalize-staged.service";
+
+    private const string OtherLabel = "ostree.bootable";
+
+    /// <summary>Stages an image.</summary>
+    /// <param name="source">Where it comes from.</param>
+    /// <param name="image">The image, resolved from there.</param>
+    /// <param name="reference">Its update source, which is recorded.</param>
+    /// <param name="isLocked">Whether a shutdown is to leave it alone.</param>
+    /// <param name="cancellationToken">Stops between two files; nothing is staged then.</param>
+    /// <returns>The deployment; null where it is the booted one, and nothing was staged.</returns>
+    public async Task<ObjectId?> StageAsync(
+        IImageSource source, ResolvedImage image, ImageReference reference, bool isLocked, CancellationToken cancellationToken)
+    {
+        RequireBootable(image);
+        await systemd.StartAsync(FinalizeUnit, cancellationToken);
+        VerityMode verity = machine.Booted.VerityOptional ? VerityMode.Optional : VerityMode.Required;
+        using Repository repository = Repository.Ensure(machine.Sysroot, StateLayout.Repository, verity);
+        ImportedImage imported = await new ImageImporter(repository, steps).ImportAsync(source, image, cancellationToken);
+        ObjectId id = imported.BootImageId;
+        if (id.Equals(machine.Booted.Id))
+        {
+            return null;
+        }
+
+        KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
+        Origin origin = Origin.ForBls(reference.ToString(), image.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files));
+        string? shared = machine.Kernels.Find(origin.BootDigest!);
+        BootEntryFile bootedEntry = BootedEntry();
+        UpdatePlan plan = steps.Run("Comparing /etc with the new image's", () => UpdatePlan.Decide(new(
+            machine.Booted,
+            bootedEntry,
+            DeploymentStore.OpenFiles(repository, machine.Booted.Id),
+            ReadEtc(repository.Algorithm, cancellationToken),
+            id,
+            imported.Files,
+            shared ?? KernelDirectories.NameFor(id),
+            MachineArchitecture.Native.Name)));
+
+        Unstage();
+        if (shared is null)
+        {
+            // Staging is the peak: the new kernel, the booted one, and the one to fall back to.
+            machine.Kernels.RemoveUnused(machine.Entries.Read().Files);
+            machine.Kernels.RequireRoomFor(kernel);
+        }
+
+        steps.Run("Laying out /etc", () => machine.Deployments.Ensure(id, imported.Files, origin, VarLink(), cancellationToken));
+        if (shared is null)
+        {
+            steps.Run("Copying the kernel", () => machine.Kernels.Add(id, kernel, imported.Files, cancellationToken));
+        }
+
+        steps.Run("Staging the boot entries", () => machine.Entries.Stage(machine.Entries.Read().Booting(plan.Entry, bootedEntry)));
+        Announce(id, reference, isLocked);
+        return id;
+    }
+
+    /// <summary>Locks or unlocks what is staged.</summary>
+    public void SetLocked(StagedDeployment staged, bool isLocked)
+    {
+        if (machine.Records.Staged is { } record)
+        {
+            machine.Records.Staged = record with { IsLocked = isLocked };
+        }
+
+        machine.Staged = staged with { IsLocked = isLocked };
+    }
+
+    /// <summary>Forgets what is staged, if anything; its objects stay until they are collected.</summary>
+    public void Unstage()
+    {
+        machine.Staged = null;
+        machine.Records.Staged = null;
+        machine.Entries.Drop();
+    }
+
+    private static void RequireBootable(ResolvedImage image)
+    {
+        if (!image.Config.Labels.ContainsKey(ImageImporter.BootcLabel) && !image.Config.Labels.ContainsKey(OtherLabel))
+        {
+            throw new BootcException($"the image has no label \"{ImageImporter.BootcLabel}\", so it was not made to be booted; if it was, build it again with LABEL {ImageImporter.BootcLabel}=1");
+        }
+    }
+
+    /// <summary>What tells others that an update waits; the file in /run comes last, since it is what the shutdown looks at.</summary>
+    private void Announce(ObjectId id, ImageReference reference, bool isLocked)
+    {
+        machine.Records.Finalization = null;
+        machine.Records.Staged = new(id.ToString(), reference.ToString(), machine.BootId, isLocked);
+        machine.Sysroot.SyncFilesystem();
+        machine.Staged = new(id, isLocked);
+    }
+
+    /// <summary>
+    /// The entry of the booted deployment. Where it is gone it is made again: the deployment runs, so the kernel and its arguments are
+    /// known.
+    /// </summary>
+    private BootEntryFile BootedEntry()
+    {
+        if (machine.Entries.Read().Find(machine.Booted.Id) is { } entry)
+        {
+            return entry;
+        }
+
+        string? digest = machine.Deployments.Read(machine.Booted.Id).Origin?.BootDigest;
+        string directory = (digest is null ? null : machine.Kernels.Find(digest))
+            ?? throw new BootcException("the booted deployment has neither a boot entry nor a kernel on the boot partition, so there would be nothing to fall back to");
+        OsRelease os = OsRelease.Parse(machine.Root.TryReadText("usr/lib/os-release") ?? "");
+        string id = machine.Booted.Id.ToString();
+        (string linux, string initrd) = KernelDirectories.PathsIn(directory);
+        KernelCommandLine running = KernelCommandLine.Parse(machine.Root.ReadText("proc/cmdline"));
+        KernelCommandLine options = BootImageArgument.Remove(running).Without("initrd").Without("BOOT_IMAGE").Append(KernelCommandLine.Parse(machine.Booted.ToString()));
+        return BootEntryFile.Of(
+            BootEntryName.For(os, id, priority: 0),
+            new(os.Title ?? id, os.Version ?? id, linux, [initrd], options, $"bootc-{os.Id ?? "bootc"}-1", []));
+    }
+
+    private Inode.Directory ReadEtc(VerityAlgorithm algorithm, CancellationToken cancellationToken)
+    {
+        using Dir etc = OpenEtc(machine);
+        return DirectoryScanner.Scan(etc, algorithm, cancellationToken).Root;
+    }
+
+    /// <summary>The <c>/etc</c> that the booted deployment keeps, without what is mounted over it.</summary>
+    internal static Dir OpenEtc(Machine machine)
+    {
+        Dir etc = machine.Sysroot.OpenDir($"{StateLayout.Deployment(machine.Booted.Id)}/etc");
+        if (etc.Exists("upper") && etc.Exists("work"))
+        {
+            etc.Dispose();
+            throw new BootcException("changes to /etc are kept in an overlay here ([etc] mount = \"overlay\"), and those cannot be carried over to another image");
+        }
+
+        return etc;
+    }
+
+    // A disk may have another state root than the default one.
+    private byte[] VarLink() =>
+        machine.Sysroot.TryReadLink($"{StateLayout.Deployment(machine.Booted.Id)}/var")
+        ?? throw new BootcException($"the booted deployment has no link to /var in {machine.Sysroot.Path}/{StateLayout.Deployment(machine.Booted.Id)}");
+}

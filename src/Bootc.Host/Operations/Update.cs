@@ -1,0 +1,194 @@
+using System.Collections.Immutable;
+using Bootc.Composefs;
+using Bootc.Composefs.Store;
+using Bootc.Host.Deployments;
+using Bootc.Host.Images;
+using Bootc.Linux;
+using Bootc.Oci;
+using Bootc.Oci.Sources;
+
+namespace Bootc.Host.Operations;
+
+/// <summary>Keeps a machine up to date: finds the image of its update source, or of another one, and stages it.</summary>
+/// <param name="machine">The machine, opened for writing.</param>
+/// <param name="programs">Runs credential helpers of registries.</param>
+/// <param name="steps">Runs what is done.</param>
+public sealed class Update(Machine machine, Programs programs, Steps steps)
+{
+    private readonly Staging _staging = new(machine, new Systemd(programs), steps);
+
+    /// <summary><c>bootc upgrade</c>.</summary>
+    public async Task<UpdateResult> UpgradeAsync(UpgradeOptions options, CancellationToken cancellationToken)
+    {
+        HostStatus status = HostStatus.From(machine);
+        if (options.FromDownloaded)
+        {
+            return Unlock(status);
+        }
+
+        ImageReference reference = Followed(status);
+        if (options.Tag is { } tag)
+        {
+            reference = reference.TryWithTag(tag, out ImageReference? tagged)
+                ? tagged
+                : throw new BootcException($"{reference} cannot have the tag \"{tag}\"");
+        }
+
+        if (status.Booted?.Image is { } booted && status.Staged is null && IsPinnedTo(reference, booted.Digest))
+        {
+            // A digest never names anything else.
+            return new(UpdateOutcome.UpToDate, reference, booted, Layers: null, []);
+        }
+
+        using IImageSource source = ImageSources.Open(reference, () => RegistryFiles.Read(programs));
+        ResolvedImage image = await steps.RunAsync($"Looking for updates at {reference}", () => source.ResolveAsync(cancellationToken).AsTask());
+        string digest = image.ManifestDigest.ToString();
+        if (options.Check)
+        {
+            // A tag that was only looked at is not what this machine follows.
+            return Report(status, reference, image, record: options.Tag is null);
+        }
+
+        if (status.Staged is { } staged && staged.Image?.Digest == digest)
+        {
+            return Relock(staged, reference, image, options.DownloadOnly);
+        }
+
+        if (status.Booted?.Image?.Digest == digest)
+        {
+            return Result(UpdateOutcome.UpToDate, reference, image);
+        }
+
+        if (machine.Records.Left.Contains(digest))
+        {
+            if (options.IsAutomatic)
+            {
+                return Result(UpdateOutcome.LeftByRollback, reference, image);
+            }
+
+            machine.Records.Left = machine.Records.Left.Remove(digest);
+        }
+
+        return await StageAsync(source, image, reference, options.DownloadOnly, status, cancellationToken);
+    }
+
+    /// <summary><c>bootc switch</c>: follow another update source from now on.</summary>
+    public async Task<UpdateResult> SwitchAsync(ImageReference reference, CancellationToken cancellationToken)
+    {
+        HostStatus status = HostStatus.From(machine);
+        if (reference.RelativePath is { } path)
+        {
+            throw new BootcException($"no update could be found later at {reference}: {path} is a relative path; give one that begins with /");
+        }
+
+        if ((status.Staged ?? status.Booted)?.Image?.Reference == reference)
+        {
+            return new(
+                status.Staged is null ? UpdateOutcome.SpecificationUnchanged : UpdateOutcome.AlreadyStaged, reference, Image: null, Layers: null, []);
+        }
+
+        using IImageSource source = ImageSources.Open(reference, () => RegistryFiles.Read(programs));
+        ResolvedImage image = await steps.RunAsync($"Looking for {reference}", () => source.ResolveAsync(cancellationToken).AsTask());
+        return await StageAsync(source, image, reference, isLocked: false, status, cancellationToken);
+    }
+
+    private async Task<UpdateResult> StageAsync(
+        IImageSource source, ResolvedImage image, ImageReference reference, bool isLocked, HostStatus status, CancellationToken cancellationToken)
+    {
+        ObjectId? id = await _staging.StageAsync(source, image, reference, isLocked, cancellationToken);
+        if (id is null)
+        {
+            FollowFromNowOn(reference, image);
+            return Result(UpdateOutcome.UpToDate, reference, image);
+        }
+
+        steps.Run("Removing what is not needed any more", () => new MachineGarbage(machine).Collect(cancellationToken));
+        MarkChanged($"bootc staged {image.ManifestDigest}");
+        return Result(UpdateOutcome.Staged, reference, image) with { Warnings = [.. status.Problems] };
+    }
+
+    /// <summary>
+    /// The image has other names or layers but the same files as the one that runs: there is nothing to boot, so only what the machine
+    /// remembers of it changes.
+    /// </summary>
+    private void FollowFromNowOn(ImageReference reference, ResolvedImage image)
+    {
+        Origin origin = machine.Deployments.ReadOrigin(machine.Booted.Id).WithImage(reference.ToString(), image.ManifestDigest.ToString());
+        using Dir deployment = machine.Sysroot.OpenDir(StateLayout.Deployment(machine.Booted.Id));
+        deployment.WriteAtomically(StateLayout.OriginName(machine.Booted.Id), origin.ToString());
+    }
+
+    private UpdateResult Unlock(HostStatus status)
+    {
+        DeploymentStatus staged = status.Staged ?? throw new BootcException("nothing is staged; bootc upgrade --download-only does that");
+        ImageReference reference = staged.Image?.Reference ?? Followed(status);
+        if (!staged.DownloadOnly)
+        {
+            return new(UpdateOutcome.AlreadyStaged, reference, staged.Image, Layers: null, []);
+        }
+
+        _staging.SetLocked(new(staged.Id, staged.DownloadOnly), isLocked: false);
+        return new(UpdateOutcome.Unlocked, reference, staged.Image, Layers: null, []);
+    }
+
+    private UpdateResult Relock(DeploymentStatus staged, ImageReference reference, ResolvedImage image, bool isLocked)
+    {
+        if (staged.DownloadOnly == isLocked)
+        {
+            return Result(UpdateOutcome.AlreadyStaged, reference, image);
+        }
+
+        _staging.SetLocked(new(staged.Id, staged.DownloadOnly), isLocked);
+        return Result(isLocked ? UpdateOutcome.Locked : UpdateOutcome.Unlocked, reference, image);
+    }
+
+    private UpdateResult Report(HostStatus status, ImageReference reference, ResolvedImage image, bool record)
+    {
+        DeployedImage found = Describe(reference, image);
+        bool isNew = status.Booted?.Image?.Digest != found.Digest;
+        if (record)
+        {
+            machine.Records.Update = isNew ? new(reference.ToString(), found.Digest, found.Version, found.Timestamp, found.Architecture ?? "") : null;
+        }
+
+        return Result(isNew ? UpdateOutcome.Available : UpdateOutcome.UpToDate, reference, image);
+    }
+
+    private static bool IsPinnedTo(ImageReference reference, string digest) =>
+        reference.Transport == ImageTransport.Registry && ImageName.TryParse(reference.Name, out ImageName? name) && name.Digest?.ToString() == digest;
+
+    /// <summary>What the machine follows: the update source of what is staged, else of what runs.</summary>
+    private static ImageReference Followed(HostStatus status) =>
+        (status.Staged?.Image ?? status.Booted?.Image)?.Reference
+        ?? throw new BootcException($"no image source is recorded for this machine{(status.Booted?.Damage is { } damage ? $" ({damage})" : "")}; bootc switch sets one");
+
+    private UpdateResult Result(UpdateOutcome outcome, ImageReference reference, ResolvedImage image) =>
+        new(outcome, reference, Describe(reference, image), DifferenceFromBooted(image), []);
+
+    private static DeployedImage Describe(ImageReference reference, ResolvedImage image) => new(
+        reference, image.ManifestDigest.ToString(), DeploymentStore.VersionOf(image.Manifest, image.Config), image.Config.Created, image.Config.Architecture);
+
+    private LayerDifference? DifferenceFromBooted(ResolvedImage image)
+    {
+        try
+        {
+            return LayerDifference.Between(machine.Deployments.ReadManifest(machine.Booted.Id), image.Manifest);
+        }
+        catch (Exception e) when (Failure.IsExpected(e))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Tells those who wait for it: kured and others look at the file, upstream's path unit at the time of the folder.</summary>
+    private void MarkChanged(string why)
+    {
+        using Dir run = machine.Root.OpenDir("run");
+        run.WriteAtomically("reboot-required", why + "\n");
+        if (machine.Sysroot.Exists("ostree/bootc"))
+        {
+            DateTimeOffset now = DateTimeOffset.UtcNow;
+            machine.Sysroot.SetModified("ostree/bootc", now.ToUnixTimeSeconds(), 0);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using Bootc.Composefs;
+using Bootc.Composefs.Tree;
+using Bootc.Host.Boot;
+using Bootc.Host.Configuration;
+using Bootc.Host.Etc;
+using Bootc.Host.Images;
+
+namespace Bootc.Host.Operations;
+
+/// <summary>What the decision to stage an image rests on.</summary>
+/// <param name="Booted">The deployment that runs.</param>
+/// <param name="BootedEntry">Its boot entry.</param>
+/// <param name="BootedFiles">Its image.</param>
+/// <param name="Etc">The machine's own <c>/etc</c>.</param>
+/// <param name="Next">The new deployment.</param>
+/// <param name="NextFiles">Its image.</param>
+/// <param name="KernelDirectory">The directory on the boot file system in which its kernel is, or will be.</param>
+/// <param name="Architecture">The machine's, as <c>kargs.d</c> names it.</param>
+public sealed record UpdateFacts(
+    BootImageArgument Booted,
+    BootEntryFile BootedEntry,
+    ImageFiles BootedFiles,
+    Inode.Directory Etc,
+    ObjectId Next,
+    ImageFiles NextFiles,
+    string KernelDirectory,
+    string Architecture);
+
+/// <summary>What staging an image will do to the boot entries and to <c>/etc</c>, decided before either is touched.</summary>
+/// <param name="Entry">The boot entry of the new deployment.</param>
+/// <param name="Etc">What of the machine's own <c>/etc</c> goes over to it.</param>
+public sealed record UpdatePlan(BootEntryFile Entry, EtcMergePlan Etc)
+{
+    /// <summary>Decides, or refuses with a <see cref="BootcException"/> that says what to do.</summary>
+    public static UpdatePlan Decide(UpdateFacts facts)
+    {
+        EtcMergePlan etc = EtcMergePlan.Decide(EtcOf(facts.BootedFiles), facts.Etc, EtcOf(facts.NextFiles));
+        if (etc.Conflicts.Count > 0)
+        {
+            throw new BootcException(
+                $"changes of this machine do not fit into the new image, so nothing was staged; move them out of the way and try again: {string.Join("; ", etc.Conflicts)}");
+        }
+
+        OsRelease os = OsRelease.Parse(facts.NextFiles.TryReadText("/usr/lib/os-release") ?? "");
+        string id = facts.Next.ToString();
+        (string linux, string initrd) = KernelDirectories.PathsIn(facts.KernelDirectory);
+        BootEntry booted = facts.BootedEntry.Entry!;
+        BootEntry entry = new(
+            os.Title ?? id,
+            os.Version ?? id,
+            linux,
+            [initrd],
+            KernelArguments.ForUpdate(booted.Options, KargsOf(facts.BootedFiles), KargsOf(facts.NextFiles), facts.Booted with { Id = facts.Next }),
+            $"bootc-{os.Id ?? "bootc"}-0",
+            booted.Other);
+        return new(BootEntryFile.Of(BootEntryName.For(os, id, priority: 1), entry), etc);
+
+        Bootc.Linux.KernelCommandLine KargsOf(ImageFiles files) => ImageKargs.Parse(ConfigFiles.Find(files, ImageKargs.Folder), facts.Architecture);
+    }
+
+    /// <summary>The <c>/etc</c> of an image; an empty directory where it has none.</summary>
+    public static Inode.Directory EtcOf(ImageFiles files) => files.Tree.FindDirectory("/etc") ?? new Inode.Directory(new Metadata(0x1ED));
+}

@@ -1,0 +1,34 @@
+using Bootc.Linux;
+using Bootc.Linux.Mounts;
+
+namespace Bootc.Host.Operations;
+
+/// <summary><c>bootc usr-overlay</c>: lets changes be made to <c>/usr</c> until the next reboot; they are kept in memory.</summary>
+public static class UsrOverlayMount
+{
+    private const string Usr = "/usr";
+    private const string Source = "transient";
+
+    /// <summary>Mounts it, or says that one is there already.</summary>
+    /// <param name="readOnly">Whether the mount is read-only for now; a private mount namespace can make it writable for itself.</param>
+    /// <returns>False where there was one.</returns>
+    public static bool Ensure(bool readOnly)
+    {
+        if (MountInfo.At(Usr) is not null)
+        {
+            return false;
+        }
+
+        using Dir root = Dir.Open("/");
+        using Dir usr = root.OpenDir(Usr[1..]);
+        using FilesystemContext context = FilesystemContext.Open("tmpfs");
+        using DetachedMount memory = context.Set("source", Source).Set("mode", "0755").Mount();
+        using Dir state = memory.OpenRoot();
+        using Dir upper = state.EnsureDir("upper");
+        using Dir work = state.EnsureDir("work", 0x1C0);
+        using DetachedMount overlay = new Overlay { Source = Source, Lower = usr, Upper = upper, Work = work }
+            .Mount(readOnly ? MountFlags.ReadOnly : MountFlags.None, memory);
+        overlay.Attach(root, Usr[1..]);
+        return true;
+    }
+}

@@ -1,0 +1,24 @@
+using System.CommandLine;
+using Bootc.Host.Operations;
+
+namespace Bootc.Commands;
+
+/// <summary><c>bootc composefs-finalize-staged</c>: what bootc-finalize-staged.service runs at shutdown.</summary>
+internal static class FinalizeStagedCommand
+{
+    public static Command Create()
+    {
+        Command command = new("composefs-finalize-staged", "Make the staged deployment the one that boots; run by bootc-finalize-staged.service at shutdown");
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            await MachineCommand.RunAsync(
+                parse.InvocationConfiguration,
+                quiet: false,
+                progressFd: null,
+                tools => Task.FromResult(new Finalization(tools.Machine, tools.Steps).Run(cancellationToken)),
+                cancellationToken);
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,36 @@
+using System.CommandLine;
+using Bootc.Host.Operations;
+
+namespace Bootc.Commands.Internals;
+
+/// <summary><c>bootc internals prep-soft-reboot</c></summary>
+internal static class PrepareSoftRebootCommand
+{
+    public static Command Create()
+    {
+        Option<bool> reboot = new("--reboot") { Description = "Start it right away" };
+        Option<bool> reset = new("--reset") { Description = "Forget what was prepared" };
+        Command command = new("prep-soft-reboot", "Prepare a soft reboot into what is staged or queued") { reboot, reset };
+        MachineCommand.Conflict(command, reboot, reset);
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            await MachineCommand.RunAsync(
+                parse.InvocationConfiguration,
+                quiet: false,
+                progressFd: null,
+                async tools =>
+                {
+                    if (!parse.GetValue(reset))
+                    {
+                        await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(SoftRebootMode.Required, parse.GetValue(reboot), cancellationToken);
+                        return true;
+                    }
+
+                    return Reboot.Reset();
+                },
+                cancellationToken);
+            return 0;
+        });
+        return command;
+    }
+}

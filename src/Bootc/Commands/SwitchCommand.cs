@@ -1,0 +1,74 @@
+using System.CommandLine;
+using Bootc.Host.Operations;
+using Bootc.Oci;
+using Bootc.Rendering;
+
+namespace Bootc.Commands;
+
+/// <summary><c>bootc switch</c>: follow another update source.</summary>
+internal static class SwitchCommand
+{
+    public static Command Create()
+    {
+        Argument<string> target = new("TARGET") { Description = "The image, without a transport in front" };
+        Option<string> transport = new("--transport")
+        {
+            Description = "How it is reached: registry (unless set), oci, oci-archive, docker-archive, dir, containers-storage",
+            HelpName = "TRANSPORT",
+            DefaultValueFactory = _ => "registry",
+        };
+        transport.AcceptOnlyFromAmong("registry", "docker", "oci", "oci-archive", "docker-archive", "dir", "containers-storage", "docker-daemon");
+        Option<bool> quiet = MachineCommand.Quiet();
+        Option<bool> apply = MachineCommand.Apply();
+        Option<SoftRebootMode?> softReboot = MachineCommand.SoftReboot();
+        Option<bool> retain = new("--retain") { Description = "Accepted and ignored: the image that runs is kept as the one to go back to" };
+        Option<bool> noVerification = new("--no-signature-verification") { Description = "Accepted and ignored", Hidden = true };
+        Option<bool> enforce = new("--enforce-container-sigpolicy") { Description = "Refuse images that no signature policy vouches for" };
+        Option<int?> progressFd = MachineCommand.ProgressFd();
+        UnavailableOptions unavailable = new();
+        Command command = new(
+            "switch",
+            """
+            Stage another image, and follow it from now on.
+
+            It may be run again and again: where the machine follows TARGET already, nothing is done. Exit code 0 says that it does.
+            """)
+        {
+            target, transport, quiet, apply, softReboot, retain, noVerification, progressFd,
+        };
+        unavailable.Add(command, enforce);
+        unavailable.Add(command, new Option<bool>("--mutate-in-place") { Description = "Only change what is recorded", Hidden = true });
+        unavailable.Add(command, new Option<bool>("--experimental-unified-storage") { Description = "Keep the image in container storage too", Hidden = true });
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(target) is { } name && !ImageReference.TryCreate(result.GetValue(transport)!, name, out _))
+            {
+                result.AddError($"\"{name}\" is not the name of an image in transport {result.GetValue(transport)}");
+            }
+        });
+
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            unavailable.Check(parse);
+            ImageReference.TryCreate(parse.GetValue(transport)!, parse.GetValue(target)!, out ImageReference? reference);
+            await MachineCommand.RunAsync(
+                parse.InvocationConfiguration,
+                parse.GetValue(quiet),
+                parse.GetValue(progressFd),
+                async tools =>
+                {
+                    UpdateResult update = await new Update(tools.Machine, tools.Programs, tools.Steps).SwitchAsync(reference!, cancellationToken);
+                    UpdateText.Write(update, parse.InvocationConfiguration);
+                    if (update.IsRebootWanted)
+                    {
+                        await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(parse.GetValue(softReboot), parse.GetValue(apply), cancellationToken);
+                    }
+
+                    return update;
+                },
+                cancellationToken);
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,66 @@
+using System.CommandLine;
+using Bootc.Host.Operations;
+using Bootc.Rendering;
+
+namespace Bootc.Commands;
+
+/// <summary><c>bootc upgrade</c>: stage the newest image of the update source.</summary>
+internal static class UpgradeCommand
+{
+    public static Command Create()
+    {
+        Option<bool> quiet = MachineCommand.Quiet();
+        Option<bool> check = new("--check") { Description = "Only say whether there is an update; nothing is downloaded" };
+        Option<bool> apply = MachineCommand.Apply();
+        Option<SoftRebootMode?> softReboot = MachineCommand.SoftReboot();
+        Option<bool> downloadOnly = new("--download-only") { Description = "Stage the update, but do not apply it at the next shutdown" };
+        Option<bool> fromDownloaded = new("--from-downloaded") { Description = "Apply at the next shutdown what was staged with --download-only, without asking for a newer one" };
+        Option<string?> tag = new("--tag") { Description = "Follow this tag of the image from now on", HelpName = "TAG" };
+        Option<bool> automatic = new("--automatic") { Description = "Nobody asked: do not go back to what a person left by bootc rollback", Hidden = true };
+        Option<int?> progressFd = MachineCommand.ProgressFd();
+        Command command = new(
+            "upgrade",
+            """
+            Fetch the newest image of this machine's update source and stage it beside the running one.
+
+            The next shutdown carries the changes of /etc over and makes it the one that boots; until then, nothing that boots is touched.
+            Exit code 0 says that all went well, whether or not there was an update.
+            """)
+        {
+            quiet, check, apply, softReboot, downloadOnly, fromDownloaded, tag, automatic, progressFd,
+        };
+        command.Aliases.Add("update");
+        MachineCommand.Conflict(command, check, apply, softReboot, downloadOnly, fromDownloaded);
+        MachineCommand.Conflict(command, downloadOnly, apply, fromDownloaded);
+
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            UpgradeOptions options = new()
+            {
+                Check = parse.GetValue(check),
+                DownloadOnly = parse.GetValue(downloadOnly),
+                FromDownloaded = parse.GetValue(fromDownloaded),
+                Tag = parse.GetValue(tag),
+                IsAutomatic = parse.GetValue(automatic),
+            };
+            await MachineCommand.RunAsync(
+                parse.InvocationConfiguration,
+                parse.GetValue(quiet),
+                parse.GetValue(progressFd),
+                async tools =>
+                {
+                    UpdateResult update = await new Update(tools.Machine, tools.Programs, tools.Steps).UpgradeAsync(options, cancellationToken);
+                    UpdateText.Write(update, parse.InvocationConfiguration);
+                    if (update.IsRebootWanted)
+                    {
+                        await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(parse.GetValue(softReboot), parse.GetValue(apply), cancellationToken);
+                    }
+
+                    return update;
+                },
+                cancellationToken);
+            return 0;
+        });
+        return command;
+    }
+}
