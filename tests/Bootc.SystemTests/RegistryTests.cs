@@ -35,12 +35,7 @@ public sealed class RegistryTests : IAsyncLifetime
         pulled.GetProperty("bootImageId").GetString().Should().Be(stored.GetProperty("bootImageId").GetString());
 
         string[] requests = (await _registry.RequestsAsync())[before..];
-        string manifest = await LabProgram.RunAsync(
-            "skopeo",
-            ["inspect", "--raw", "--cert-dir", Path.Join(_registry.Configuration, "certs.d", _registry.Host), "--creds", $"{LabRegistry.User}:{LabRegistry.Password}", $"docker://{_registry.Host}/{Name}"]);
-        using JsonDocument document = JsonDocument.Parse(manifest);
-        IEnumerable<string> blobs = document.RootElement.GetProperty("layers").EnumerateArray().Append(document.RootElement.GetProperty("config"))
-            .Select(blob => blob.GetProperty("digest").GetString()!);
+        string[] blobs = await _registry.BlobsAsync(Name);
         requests.Where(request => request.Contains("/blobs/")).Should().BeEquivalentTo(blobs.Select(blob => $"GET /v2/os/debian/blobs/{blob}"));
         requests.Where(request => !request.Contains("/blobs/")).Should().AllBe($"GET /v2/os/debian/manifests/stable").And.HaveCount(2, "the first is answered by a challenge");
     }

@@ -33,9 +33,12 @@ public static class LabInstall
 
     /// <summary>The command that installs to a disk image file in <see cref="OutputFolder"/>.</summary>
     /// <param name="disk">The name of the file.</param>
-    /// <param name="options">More options; the type of the root is one of them.</param>
-    public static string[] ToDisk(string disk, params string[] options) =>
-        ["bootc", "install", "to-disk", "--via-loopback", "--generic-image", "--target-imgref", TargetImage, .. options, $"{OutputFolder}/{disk}"];
+    /// <param name="options">More options; the type of the root is one of them, and <c>--target-imgref</c> may be.</param>
+    public static string[] ToDisk(string disk, params string[] options)
+    {
+        string[] target = options.Contains("--target-imgref") ? [] : ["--target-imgref", TargetImage];
+        return ["bootc", "install", "to-disk", "--via-loopback", "--generic-image", .. target, .. options, $"{OutputFolder}/{disk}"];
+    }
 
     /// <summary>Makes an empty disk image file.</summary>
     public static string NewDisk(string folder, string name = "disk.img", long size = DiskSize)

@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
 using System.Text.RegularExpressions;
+using Bootc.Testing.Vm;
 
 namespace Bootc.Testing;
 
@@ -29,6 +31,22 @@ public sealed partial class LabRegistry : IAsyncDisposable
 
     /// <summary>Host and port, as in the names of its images.</summary>
     public string Host { get; private set; } = "";
+
+    /// <summary>The same registry in names of images that guests pull from: this machine is another address to them.</summary>
+    public string HostOfGuests => Host.Replace("localhost", KeptMachine.HostAddress, StringComparison.Ordinal);
+
+    /// <summary>Lines of shell that make a guest trust the registry, give it the login, and wait for its network.</summary>
+    public string ScriptForGuests =>
+        $$$"""
+        mkdir -p /etc/containers/certs.d/{{{HostOfGuests}}} /etc/ostree
+        cat > /etc/containers/certs.d/{{{HostOfGuests}}}/ca.crt <<'END'
+        {{{File.ReadAllText(Path.Join(_folder.FullName, "registry.crt"))}}}
+        END
+        echo '{"auths": { "{{{HostOfGuests}}}": { "auth": "{{{Login}}}" } } }' > /etc/ostree/auth.json
+        /usr/lib/systemd/systemd-networkd-wait-online --timeout=120
+        """;
+
+    private static string Login => Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{User}:{Password}"));
 
     /// <summary>A folder for <c>/etc/containers</c>: the registry's authority, the login, and a policy.</summary>
     public string Configuration => Path.Join(_folder.FullName, "containers");
@@ -94,6 +112,17 @@ public sealed partial class LabRegistry : IAsyncDisposable
         return (await File.ReadAllTextAsync(digestFile)).Trim();
     }
 
+    /// <summary>The digests of all blobs of an image, as skopeo reads them in its manifest: layers and config.</summary>
+    public async Task<string[]> BlobsAsync(string name)
+    {
+        string manifest = await LabProgram.RunAsync(
+            "skopeo",
+            ["inspect", "--raw", "--cert-dir", Path.Join(Configuration, "certs.d", Host), "--creds", $"{User}:{Password}", $"docker://{Host}/{name}"]);
+        using JsonDocument document = JsonDocument.Parse(manifest);
+        return [.. document.RootElement.GetProperty("layers").EnumerateArray().Append(document.RootElement.GetProperty("config"))
+            .Select(blob => blob.GetProperty("digest").GetString()!)];
+    }
+
     public async ValueTask DisposeAsync()
     {
         _process.Kill();
@@ -121,8 +150,7 @@ public sealed partial class LabRegistry : IAsyncDisposable
     {
         DirectoryInfo certificates = Directory.CreateDirectory(Path.Join(Configuration, "certs.d", Host));
         File.Copy(Path.Join(_folder.FullName, "registry.crt"), Path.Join(certificates.FullName, "ca.crt"));
-        string login = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{User}:{Password}"));
-        File.WriteAllText(Path.Join(Configuration, "auth.json"), $$$"""{"auths": { "{{{Host}}}": { "auth": "{{{login}}}" } } }""");
+        File.WriteAllText(Path.Join(Configuration, "auth.json"), $$$"""{"auths": { "{{{Host}}}": { "auth": "{{{Login}}}" } } }""");
         File.WriteAllText(Path.Join(Configuration, "policy.json"), """{"default": [{"type": "insecureAcceptAnything"}]}""");
     }
 

@@ -1,0 +1,96 @@
+namespace Bootc.Testing.Vm;
+
+/// <summary>
+/// A machine that is booted again and again from the one disk it has, as a real one is, with a network in which this machine is 10.0.2.2.
+/// </summary>
+public sealed class KeptMachine : IAsyncDisposable
+{
+    /// <summary>This machine's loopback, as the guest sees it.</summary>
+    public const string HostAddress = "10.0.2.2";
+
+    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(8);
+    private static readonly TimeSpan ShutdownLimit = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(10);
+
+    private readonly string _name;
+    private readonly MachineState _state;
+    private RunningGuest _guest;
+    private int _boots = 1;
+
+    private KeptMachine(string name, MachineState state, RunningGuest guest)
+    {
+        _name = name;
+        _state = state;
+        _guest = guest;
+    }
+
+    /// <summary>Starts a machine on a copy of another's disk, and waits until it is up.</summary>
+    public static async Task<KeptMachine> StartAsync(MachineState machine, string name)
+    {
+        MachineState copy = await machine.BranchAsync(Guest.NewFolder(name), CancellationToken.None);
+        return new(name, copy, await BootAsync(copy, $"{name}-1"));
+    }
+
+    /// <summary>Runs lines of shell as root, whatever comes of it.</summary>
+    public Task<GuestAnswer> TryRunAsync(string command) => RunAsync(command, CommandLimit);
+
+    /// <summary>Runs lines of shell as root, which have to succeed, and gives what they printed.</summary>
+    public async Task<string> RunAsync(string command)
+    {
+        GuestAnswer answer = await TryRunAsync(command);
+        return answer.ExitCode == 0
+            ? answer.Text
+            : throw new InvalidOperationException($"{_name}: {command}: exit code {answer.ExitCode}: {answer.Output}{answer.Error}");
+    }
+
+    /// <summary>Runs what makes the machine reboot in the end, and waits until it is up again.</summary>
+    public async Task RebootAsync(string command = "systemctl reboot --no-block")
+    {
+        try
+        {
+            GuestAnswer answer = await TryRunAsync(command);
+            if (answer.ExitCode != 0)
+            {
+                throw new InvalidOperationException($"{_name}: {command}: exit code {answer.ExitCode}: {answer.Output}{answer.Error}");
+            }
+        }
+        catch (IOException)
+        {
+            // It was down before it could answer.
+        }
+
+        await _guest.Qemu.Exited.WaitAsync(ShutdownLimit);
+        await StartAgainAsync();
+    }
+
+    /// <summary>Ends the machine as a power cut does, but for what its disk had in its cache, and starts it again.</summary>
+    public async Task CutPowerAsync() => await StartAgainAsync();
+
+    public ValueTask DisposeAsync() => _guest.DisposeAsync();
+
+    private async Task StartAgainAsync()
+    {
+        await _guest.DisposeAsync();
+        _guest = await BootAsync(_state, $"{_name}-{++_boots}");
+    }
+
+    private Task<GuestAnswer> RunAsync(string command, TimeSpan atMost) => _guest.Shell.RunAsync(command, atMost);
+
+    private static async Task<RunningGuest> BootAsync(MachineState state, string name)
+    {
+        RunningGuest guest = await RunningGuest.StartAsync(
+            [.. await Guest.ArgumentsAsync(state), "-nic", "user,model=virtio-net-pci"], Guest.NewFolder(name));
+        try
+        {
+            // The firmware would swallow what is sent to the shell before.
+            await guest.WaitForLoginAsync();
+            await guest.Shell.RunAsync("systemctl is-system-running --wait", BootLimit);
+            return guest;
+        }
+        catch
+        {
+            await guest.DisposeAsync();
+            throw;
+        }
+    }
+}
