@@ -8,6 +8,9 @@ namespace Bootc.Host.Tests.Images.Import;
 /// <summary>A small OCI layout made by hand: layers out of tar entries, gzipped.</summary>
 internal sealed class TestLayout(string folder)
 {
+    // The same entries make the same image, whenever they are made.
+    private static readonly DateTimeOffset Time = DateTimeOffset.UnixEpoch.AddYears(50);
+
     private readonly List<(string DiffId, string Digest, long Size)> _layers = [];
 
     public string Folder { get; } = folder;
@@ -17,10 +20,10 @@ internal sealed class TestLayout(string folder)
 
     public IReadOnlyList<string> DiffIds => [.. _layers.Select(layer => layer.DiffId)];
 
-    public static PaxTarEntry Directory(string path) => new(TarEntryType.Directory, path) { Mode = UnixFileMode.UserRead };
+    public static PaxTarEntry Directory(string path) => new(TarEntryType.Directory, path) { Mode = UnixFileMode.UserRead, ModificationTime = Time };
 
     public static PaxTarEntry File(string path, string content = "") =>
-        new(TarEntryType.RegularFile, path) { DataStream = new MemoryStream(Encoding.UTF8.GetBytes(content)) };
+        new(TarEntryType.RegularFile, path) { DataStream = new MemoryStream(Encoding.UTF8.GetBytes(content)), ModificationTime = Time };
 
     public string BlobPath(int layer) => PathOf(_layers[layer].Digest);
 
@@ -49,10 +52,12 @@ internal sealed class TestLayout(string folder)
     }
 
     /// <summary>Writes config, manifest and index.</summary>
-    public TestLayout Finish(string architecture = "amd64")
+    /// <param name="architecture">The machine that it is for.</param>
+    /// <param name="labels">JSON of its labels.</param>
+    public TestLayout Finish(string architecture = "amd64", string labels = "{}")
     {
         string diffIds = string.Join(',', _layers.Select(layer => $"\"{layer.DiffId}\""));
-        byte[] config = Encoding.UTF8.GetBytes($$$"""{"architecture":"{{{architecture}}}","os":"linux","rootfs":{"type":"layers","diff_ids":[{{{diffIds}}}]}}""");
+        byte[] config = Encoding.UTF8.GetBytes($$$"""{"architecture":"{{{architecture}}}","os":"linux","config":{"Labels":{{{labels}}}},"rootfs":{"type":"layers","diff_ids":[{{{diffIds}}}]}}""");
         string layers = string.Join(',', _layers.Select(layer =>
             $$"""{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"{{layer.Digest}}","size":{{layer.Size}}}"""));
         byte[] manifest = Encoding.UTF8.GetBytes(

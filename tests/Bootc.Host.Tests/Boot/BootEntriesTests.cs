@@ -1,0 +1,127 @@
+using System.Globalization;
+using Bootc.Composefs;
+using Bootc.Host.Boot;
+using Bootc.Linux;
+using Bootc.Testing;
+
+namespace Bootc.Host.Tests.Boot;
+
+/// <summary>Changes of the entries and kernels on a boot file system that is a directory.</summary>
+public sealed class BootEntriesTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-entries");
+    private readonly Dir _esp;
+
+    public BootEntriesTests()
+    {
+        Directory.CreateDirectory(PathOf("entries"));
+        Directory.CreateDirectory(PathOf("entries.staged"));
+        _esp = Dir.Open(_folder.FullName);
+    }
+
+    public void Dispose()
+    {
+        _esp.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public void A_change_replaces_all_entries_and_leaves_an_empty_directory_for_the_next()
+    {
+        BootEntries entries = new(_esp);
+        entries.Commit(new([BootMenuTests.Entry("bootc_a-1-1.conf", new('1', 128), "bootc-a-0")]));
+        entries.Commit(new([BootMenuTests.Entry("bootc_a-2-1.conf", new('2', 128), "bootc-a-0")]));
+
+        Names("entries").Should().Equal("bootc_a-2-1.conf");
+        Names("entries.staged").Should().BeEmpty();
+    }
+
+    [Fact]
+    public void What_a_power_cut_left_is_no_part_of_the_next_change()
+    {
+        File.WriteAllText(PathOf("entries/bootc_a-1-1.conf"), "1");
+        File.WriteAllText(PathOf("entries.staged/bootc_a-0-0.conf"), "0");
+
+        new BootEntries(_esp).Stage(new([BootMenuTests.Entry("bootc_a-2-1.conf", new('2', 128), "bootc-a-0")]));
+
+        Names("entries.staged").Should().Equal("bootc_a-2-1.conf");
+    }
+
+    /// <summary>On FAT both names may then have the same clusters, and unlinking in one would empty the other.</summary>
+    [Fact]
+    public void A_leftover_that_equals_the_live_entries_is_set_aside_and_never_unlinked()
+    {
+        foreach (string directory in (string[])["entries", "entries.staged"])
+        {
+            File.WriteAllText(PathOf($"{directory}/bootc_a-1-1.conf"), "1");
+            File.WriteAllText(PathOf($"{directory}/other.conf"), "o");
+        }
+
+        ulong shared = Inode("entries.staged/other.conf");
+        ulong live = Inode("entries/other.conf");
+
+        new BootEntries(_esp).Stage(new([BootMenuTests.Entry("bootc_a-2-1.conf", new('2', 128), "bootc-a-0")]));
+
+        Names("entries").Should().BeEquivalentTo("bootc_a-1-1.conf", "other.conf");
+        Names("entries.staged").Should().Equal("bootc_a-2-1.conf");
+        Inode("entries/other.conf").Should().NotBe(live).And.NotBe(shared, "the live entries have moved");
+        Inode("entries.shared-1/other.conf").Should().Be(shared);
+        Inode("entries.shared-2/other.conf").Should().Be(live);
+    }
+
+    [Fact]
+    public void A_kernel_is_found_by_its_content_and_not_where_it_is_not_whole()
+    {
+        string whole = $"{_folder.FullName}/EFI/Linux/bootc_composefs-{new string('a', 128)}";
+        string half = $"{_folder.FullName}/EFI/Linux/bootc_composefs-{new string('b', 128)}";
+        Directory.CreateDirectory(whole);
+        Directory.CreateDirectory(half);
+        File.WriteAllText($"{whole}/vmlinuz", "kernel");
+        File.WriteAllText($"{whole}/initrd", "initrd");
+        File.WriteAllText($"{half}/vmlinuz", "kernel");
+
+        new KernelDirectories(_esp).Find(Sha256("kernelinitrd")).Should().Be(Path.GetFileName(whole));
+        new KernelDirectories(_esp).Find(Sha256("kernel")).Should().BeNull();
+    }
+
+    [Fact]
+    public void Only_kernels_that_no_entry_names_are_removed()
+    {
+        string used = $"bootc_composefs-{new string('a', 128)}";
+        foreach (string name in (string[])[used, $"bootc_composefs-{new string('b', 128)}", "bootc_unfinished-c", "bootc", "other"])
+        {
+            Directory.CreateDirectory($"{_folder.FullName}/EFI/Linux/{name}");
+        }
+
+        // The deployment is another than the one whose directory it shares.
+        BootEntry entry = new("T", "1", KernelDirectories.PathsIn(used).Linux, [], KernelCommandLine.Parse($"composefs={new string('d', 128)}"), null, []);
+        new KernelDirectories(_esp).RemoveUnused([BootEntryFile.Of(new("a", "1", 1), entry)]).Should().HaveCount(2);
+
+        Directory.GetDirectories($"{_folder.FullName}/EFI/Linux").Select(Path.GetFileName).Should().BeEquivalentTo(used, "bootc", "other");
+    }
+
+    [Theory]
+    [InlineData("a=1 b=2 c=3", "b=2", "b=4", "a=1 c=3 b=4")]
+    [InlineData("a=1", "b=2 gone=1", "b=2", "a=1", "what the owner removed stays away")]
+    [InlineData("a=1 b=2", "", "b=2", "a=1 b=2")]
+    [InlineData("quiet quiet", "quiet", "", "")]
+    [InlineData("composefs=x composefs.digest=y rw", "", "", "rw")]
+    public void Kernel_arguments_change_by_the_difference_between_the_images(string current, string before, string after, string expected, string why = "")
+    {
+        ObjectId id = ObjectId.Parse(new string('e', 128));
+
+        KernelArguments.ForUpdate(Parse(current), Parse(before), Parse(after), new BootImageArgument(id, VerityOptional: true)).ToString()
+            .Should().Be($"{expected} composefs=?{id}".Trim(), why);
+    }
+
+    private static KernelCommandLine Parse(string text) => KernelCommandLine.Parse(text);
+
+    private static string Sha256(string text) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)));
+
+    private string PathOf(string name) => $"{_folder.FullName}/loader/{name}";
+
+    private string[] Names(string directory) => [.. Directory.GetFiles(PathOf(directory)).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
+
+    private ulong Inode(string file) =>
+        ulong.Parse(LabProgram.RunAsync("stat", ["-c", "%i", PathOf(file)]).GetAwaiter().GetResult(), CultureInfo.InvariantCulture);
+}

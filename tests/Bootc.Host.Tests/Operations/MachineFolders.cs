@@ -1,0 +1,156 @@
+using System.Formats.Tar;
+using Bootc.Composefs;
+using Bootc.Composefs.Store;
+using Bootc.Host.Boot;
+using Bootc.Host.Deployments;
+using Bootc.Host.Images;
+using Bootc.Host.Operations;
+using Bootc.Host.Tests.Images.Import;
+using Bootc.Linux;
+using Bootc.Oci;
+using Bootc.Oci.Sources;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Bootc.Host.Tests.Operations;
+
+/// <summary>
+/// Folders that hold what a machine has: its root with /run and /proc, its physical root, its boot file system. Version 1 of an image is
+/// installed there and runs.
+/// </summary>
+internal sealed class MachineFolders : IDisposable
+{
+    private const string FirstBoot = "11111111-1111-1111-1111-111111111111";
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-machine");
+    private ObjectId _booted = null!;
+
+    private MachineFolders()
+    {
+    }
+
+    static MachineFolders()
+    {
+        // Nothing here is to be started; what matters is that it is called.
+        DirectoryInfo programs = Directory.CreateTempSubdirectory("bootc-programs");
+        using (Dir folder = Dir.Open(programs.FullName))
+        {
+            folder.WriteAtomically("systemctl", "#!/bin/sh\n", mode: 0x1ED);
+            folder.WriteAtomically("systemd-run", "#!/bin/sh\n", mode: 0x1ED);
+        }
+
+        Environment.SetEnvironmentVariable("PATH", $"{programs.FullName}:{Environment.GetEnvironmentVariable("PATH")}");
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => programs.Delete(recursive: true);
+    }
+
+    public static Programs Programs { get; } = new(NullLogger<Programs>.Instance);
+
+    /// <summary>The deployment that runs.</summary>
+    public ObjectId Booted => _booted;
+
+    /// <summary>A path in the folders: <c>root/…</c>, <c>sysroot/…</c> or <c>esp/…</c>.</summary>
+    public string this[string path] => Path.Join(_folder.FullName, path);
+
+    /// <summary>A machine on which version 1 was installed.</summary>
+    public static async Task<MachineFolders> CreateAsync()
+    {
+        MachineFolders machine = new();
+        foreach (string folder in (string[])
+            ["root/run", "root/proc/sys/kernel/random", "root/usr/lib", "sysroot/state/deploy", "sysroot/state/os/default/var", "esp/EFI/Linux", "esp/loader/entries", "esp/loader/entries.staged"])
+        {
+            Directory.CreateDirectory(machine[folder]);
+        }
+
+        File.WriteAllText(machine["root/proc/sys/kernel/random/boot_id"], FirstBoot + "\n");
+        File.WriteAllText(machine["root/usr/lib/os-release"], "ID=lab\nVERSION_ID=1\n");
+        await machine.InstallAsync(Layout(machine, version: 1));
+        return machine;
+    }
+
+    /// <summary>The image of a version: a file of <c>/etc</c> says which, a kernel argument too, and the kernel is that of <paramref name="kernel"/>.</summary>
+    public ImageReference Publish(int version, string kernel = "kernel 1", params PaxTarEntry[] more) =>
+        ImageReference.Parse($"oci:{Layout(this, version, kernel, more)}");
+
+    /// <summary>Does something with the machine as a command would.</summary>
+    public async Task<T> WithAsync<T>(Func<Machine, Task<T>> operation)
+    {
+        using Machine machine = new(Dir.Open(this["root"]), Dir.Open(this["sysroot"]), new(_booted, VerityOptional: true), Dir.Open(this["esp"]));
+        return await operation(machine);
+    }
+
+    public T With<T>(Func<Machine, T> operation) => WithAsync(machine => Task.FromResult(operation(machine))).GetAwaiter().GetResult();
+
+    public HostStatus Status() => With(HostStatus.From);
+
+    public Task<UpdateResult> SwitchAsync(ImageReference reference) =>
+        WithAsync(machine => new Update(machine, Programs, Steps.Silent).SwitchAsync(reference, default));
+
+    public Task<UpdateResult> UpgradeAsync(UpgradeOptions options) =>
+        WithAsync(machine => new Update(machine, Programs, Steps.Silent).UpgradeAsync(options, default));
+
+    public RollbackResult Rollback() => With(machine => new Rollback(machine, new Systemd(Programs), Steps.Silent).Run());
+
+    /// <summary>What a shutdown does.</summary>
+    public ObjectId? Finalize() => With(machine => new Finalization(machine, Steps.Silent).Run(default));
+
+    /// <summary>The next boot: into what the first entry of ours names, with an empty /run.</summary>
+    public void Reboot()
+    {
+        Directory.Delete(this["root/run"], recursive: true);
+        Directory.CreateDirectory(this["root/run"]);
+        File.WriteAllText(this["root/proc/sys/kernel/random/boot_id"], Guid.NewGuid() + "\n");
+        _booted = With(machine => machine.Entries.Read().Ours.First().Deployment!);
+    }
+
+    /// <summary>A file of a deployment's /etc; null where there is none.</summary>
+    public string? ReadEtc(ObjectId deployment, string name) =>
+        File.Exists(PathOfEtc(deployment, name)) ? File.ReadAllText(PathOfEtc(deployment, name)) : null;
+
+    public string PathOfEtc(ObjectId deployment, string name) => this[$"sysroot/state/deploy/{deployment}/etc/{name}"];
+
+    /// <summary>Names and contents of the live boot entries.</summary>
+    public Dictionary<string, string> Entries() =>
+        Directory.GetFiles(this["esp/loader/entries"]).ToDictionary(file => Path.GetFileName(file), File.ReadAllText);
+
+    public void Dispose()
+    {
+        using Dir parent = Dir.Open(_folder.Parent!.FullName);
+        parent.TryRemoveTree(_folder.Name);
+    }
+
+    private static string Layout(MachineFolders machine, int version, string kernel = "kernel 1", params PaxTarEntry[] more)
+    {
+        TestLayout layout = new(machine[$"image-{version}-{kernel.GetHashCode(StringComparison.Ordinal):x}-{more.Length}"]);
+        Directory.CreateDirectory(layout.Folder);
+        layout.AddLayer(TestLayout.Skeleton).AddLayer(
+        [
+            .. new[] { "usr/lib", "usr/lib/modules", "usr/lib/modules/6", "usr/lib/bootc", "usr/lib/bootc/kargs.d", "etc" }.Select(TestLayout.Directory),
+            TestLayout.File("usr/lib/os-release", $"ID=lab\nVERSION_ID={version}\n"),
+            TestLayout.File("usr/lib/modules/6/vmlinuz", kernel + new string('k', 500)),
+            TestLayout.File("usr/lib/modules/6/initramfs.img", new string('i', 500)),
+            TestLayout.File("usr/lib/bootc/kargs.d/1.toml", $"kargs = [\"image.version={version}\", \"image.always=1\"]\n"),
+            TestLayout.File("etc/version", $"{version}"), TestLayout.File("etc/edited", "as it came"), TestLayout.File("etc/gone"),
+            .. more,
+        ]).Finish(labels: """{"containers.bootc":"1"}""");
+        return layout.Folder;
+    }
+
+    private async Task InstallAsync(string layout)
+    {
+        using Dir sysroot = Dir.Open(this["sysroot"]);
+        using Dir esp = Dir.Open(this["esp"]);
+        using Repository repository = Repository.Ensure(sysroot, StateLayout.Repository, VerityMode.Optional);
+        using OciLayout source = OciLayout.Open(layout);
+        ImportedImage image = await new ImageImporter(repository, Steps.Silent).ImportAsync(source, default);
+        _booted = image.BootImageId;
+        KernelFiles kernel = KernelFiles.Choose(image.BootFiles);
+        Origin origin = Origin.ForBls($"oci:{layout}", image.Source.ManifestDigest.ToString(), kernel.ComputeBootDigest(image.Files));
+        new DeploymentStore(sysroot).Ensure(_booted, image.Files, origin, "../../os/default/var"u8.ToArray(), default);
+        new KernelDirectories(esp).Add(_booted, kernel, image.Files, default);
+        (string linux, string initrd) = KernelDirectories.PathsIn(KernelDirectories.NameFor(_booted));
+        string options = $"root=UUID=1 rw image.version=1 image.always=1 mine=1 composefs=?{_booted}";
+        File.WriteAllText(this["root/proc/cmdline"], options + "\n");
+        BootEntryFile entry = BootEntryFile.Of(
+            new("lab", "1", 1), new("Lab", "1", linux, [initrd], KernelCommandLine.Parse(options), "bootc-lab-0", []));
+        new BootEntries(esp).Commit(new BootMenu([entry]));
+    }
+}

@@ -1,0 +1,333 @@
+using Bootc.Composefs;
+using Bootc.Host.Operations;
+using Bootc.Host.Tests.Images.Import;
+using Bootc.Oci;
+
+namespace Bootc.Host.Tests.Operations;
+
+/// <summary>Updates of a machine that is only folders: what is where after each step, and what damage does to the verbs.</summary>
+public sealed class MachineTests : IAsyncLifetime
+{
+    private const string Foreign = "title Another\nlinux /vmlinuz\noptions  two  spaces\n# not ours\n";
+
+    private MachineFolders _machine = null!;
+
+    public async Task InitializeAsync() => _machine = await MachineFolders.CreateAsync();
+
+    public Task DisposeAsync()
+    {
+        _machine.Dispose();
+        return Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task Staging_writes_beside_what_boots_and_the_shutdown_exchanges_it()
+    {
+        File.WriteAllText(_machine["esp/loader/entries/another.conf"], Foreign);
+        Dictionary<string, string> before = _machine.Entries();
+        ObjectId first = _machine.Booted;
+
+        UpdateResult result = await _machine.SwitchAsync(_machine.Publish(2));
+
+        result.Outcome.Should().Be(UpdateOutcome.Staged);
+        _machine.Entries().Should().BeEquivalentTo(before);
+        ObjectId second = _machine.Status().Staged!.Id;
+        _machine.ReadEtc(second, "version").Should().Be("2");
+
+        File.WriteAllText(_machine.PathOfEtc(first, "edited"), "after staging");
+        File.WriteAllText(_machine.PathOfEtc(first, "added"), "by hand");
+        File.Delete(_machine.PathOfEtc(first, "gone"));
+        _machine.Finalize().Should().Be(second);
+
+        Dictionary<string, string> after = _machine.Entries();
+        after.Keys.Should().BeEquivalentTo("bootc_lab-2-1.conf", "bootc_lab-1-0.conf", "another.conf");
+        after["another.conf"].Should().Be(Foreign);
+        after["bootc_lab-2-1.conf"].Should().Contain("sort-key bootc-lab-0\n")
+            .And.Contain($"options root=UUID=1 rw image.always=1 mine=1 image.version=2 composefs=?{second}\n");
+        after["bootc_lab-1-0.conf"].Should().Contain("sort-key bootc-lab-1\n").And.Contain($"image.version=1 image.always=1 mine=1 composefs=?{first}\n");
+        _machine.ReadEtc(second, "version").Should().Be("2");
+        _machine.ReadEtc(second, "edited").Should().Be("after staging");
+        _machine.ReadEtc(second, "added").Should().Be("by hand");
+        _machine.ReadEtc(second, "gone").Should().BeNull();
+        Directory.GetFileSystemEntries(_machine["esp/loader/entries.staged"]).Should().BeEmpty();
+
+        _machine.Reboot();
+        _machine.Booted.Should().Be(second);
+        HostStatus status = _machine.Status();
+        (status.Staged, status.Rollback!.Id, status.RollbackQueued, status.Problems.Length).Should().Be((null, first, false, 0));
+    }
+
+    [Fact]
+    public async Task What_does_not_fit_into_the_new_image_stops_the_staging_with_a_list()
+    {
+        Directory.CreateDirectory(_machine.PathOfEtc(_machine.Booted, "edited.d"));
+        File.WriteAllText(_machine.PathOfEtc(_machine.Booted, "edited.d/x"), "x");
+        Dictionary<string, string> before = _machine.Entries();
+
+        Func<Task> staging = () => _machine.SwitchAsync(_machine.Publish(2, more: TestLayout.File("etc/edited.d", "a file there")));
+
+        await staging.Should().ThrowAsync<BootcException>().Where(e => Chain(e).Contains("/etc/edited.d: a directory that was changed here is a file in the new image"));
+        _machine.Status().Staged.Should().BeNull();
+        _machine.Entries().Should().BeEquivalentTo(before);
+        Directory.GetDirectories(_machine["sysroot/state/deploy"]).Should().ContainSingle();
+    }
+
+    [Fact]
+    public async Task A_shutdown_that_cannot_apply_the_update_is_told_at_the_next_boot()
+    {
+        await _machine.SwitchAsync(_machine.Publish(2, more: TestLayout.File("etc/edited.d", "a file there")));
+        ObjectId first = _machine.Booted;
+        Directory.CreateDirectory(_machine.PathOfEtc(first, "edited.d"));
+        File.WriteAllText(_machine.PathOfEtc(first, "edited.d/x"), "x");
+
+        _machine.Invoking(m => m.Finalize()).Should().Throw<BootcException>();
+        _machine.Reboot();
+
+        _machine.Booted.Should().Be(first);
+        _machine.With(machine => new BootReport(machine).Run()).Should().Contain("was not applied").And.Contain("/etc/edited.d");
+        _machine.Status().Problems.Should().ContainSingle(problem => problem.Contains("was not applied") && problem.Contains("/etc/edited.d"));
+    }
+
+    [Fact]
+    public async Task An_update_that_a_power_cut_lost_is_told_at_the_next_boot_and_staged_again()
+    {
+        ImageReference image = _machine.Publish(2);
+        await _machine.SwitchAsync(image);
+        _machine.Reboot();
+
+        _machine.With(machine => new BootReport(machine).Run()).Should().EndWith("the machine went down without a shutdown; bootc upgrade stages it again");
+        _machine.Status().Staged.Should().BeNull();
+        (await _machine.SwitchAsync(image)).Outcome.Should().Be(UpdateOutcome.Staged);
+        _machine.Status().Problems.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task What_was_only_downloaded_is_left_alone_until_it_is_unlocked()
+    {
+        await FollowAsync(2);
+        UpgradeOptions download = new() { DownloadOnly = true };
+        (await _machine.UpgradeAsync(download)).Outcome.Should().Be(UpdateOutcome.Staged);
+        _machine.Finalize().Should().BeNull();
+        _machine.Status().Staged!.DownloadOnly.Should().BeTrue();
+
+        (await _machine.UpgradeAsync(download)).Outcome.Should().Be(UpdateOutcome.AlreadyStaged);
+        (await _machine.UpgradeAsync(new() { FromDownloaded = true })).Outcome.Should().Be(UpdateOutcome.Unlocked);
+        (await _machine.UpgradeAsync(download)).Outcome.Should().Be(UpdateOutcome.Locked);
+        (await _machine.UpgradeAsync(new())).Outcome.Should().Be(UpdateOutcome.Unlocked, "a plain upgrade unlocks it, too");
+
+        _machine.Finalize().Should().Be(_machine.Status().Staged?.Id ?? _machine.With(m => m.Entries.Read().Ours.First().Deployment));
+    }
+
+    [Fact]
+    public async Task Checking_is_remembered_and_changes_nothing_else()
+    {
+        await FollowAsync(2);
+        Dictionary<string, string> before = _machine.Entries();
+
+        (await _machine.UpgradeAsync(new() { Check = true })).Outcome.Should().Be(UpdateOutcome.Available);
+
+        HostStatus status = _machine.Status();
+        status.Booted!.CachedUpdate!.Digest.Should().NotBe(status.Booted.Image!.Digest);
+        (status.Staged, Directory.Exists(_machine["root/run/composefs"])).Should().Be((null, false));
+        _machine.Entries().Should().BeEquivalentTo(before);
+    }
+
+    [Fact]
+    public async Task A_rollback_changes_the_order_and_a_second_one_takes_it_back()
+    {
+        (ObjectId first, ObjectId second) = await UpdateAsync();
+        File.WriteAllText(_machine["esp/loader/entries/another.conf"], Foreign);
+        Dictionary<string, string> before = _machine.Entries();
+
+        _machine.Rollback().Next.Id.Should().Be(first);
+        _machine.Status().RollbackQueued.Should().BeTrue();
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-1-1.conf", "bootc_lab-2-0.conf", "another.conf");
+        _machine.Rollback().IsReverted.Should().BeTrue();
+        _machine.Entries().Should().BeEquivalentTo(before);
+
+        _machine.Rollback();
+        _machine.Reboot();
+        _machine.Booted.Should().Be(first);
+        _machine.Status().Rollback!.Id.Should().Be(second);
+    }
+
+    [Fact]
+    public async Task What_a_rollback_left_is_taken_again_by_a_person_and_not_by_the_timer()
+    {
+        (ObjectId first, ObjectId second) = await UpdateAsync();
+        _machine.Rollback();
+        _machine.Reboot();
+        await FollowAsync(2);
+        File.WriteAllText(_machine.PathOfEtc(first, "edited"), "in the old one");
+
+        (await _machine.UpgradeAsync(new() { IsAutomatic = true })).Outcome.Should().Be(UpdateOutcome.LeftByRollback);
+        (await _machine.UpgradeAsync(new())).Outcome.Should().Be(UpdateOutcome.Staged);
+
+        _machine.ReadEtc(second, "edited").Should().Be("as it came", "it has its own until the shutdown");
+        _machine.Finalize().Should().Be(second);
+        _machine.ReadEtc(second, "edited").Should().Be("in the old one");
+        _machine.Reboot();
+        _machine.Booted.Should().Be(second);
+    }
+
+    [Fact]
+    public async Task A_rollback_drops_what_is_staged()
+    {
+        (ObjectId first, _) = await UpdateAsync();
+        await _machine.SwitchAsync(_machine.Publish(3));
+
+        _machine.Rollback().DroppedStaged.Should().BeTrue();
+
+        _machine.Status().Staged.Should().BeNull();
+        _machine.Finalize().Should().BeNull();
+        _machine.Reboot();
+        _machine.Booted.Should().Be(first);
+    }
+
+    [Fact]
+    public void Without_another_deployment_there_is_nothing_to_go_back_to() =>
+        _machine.Invoking(m => m.Rollback()).Should().Throw<BootcException>().WithMessage("there is no other deployment to go back to*");
+
+    [Fact]
+    public async Task The_second_update_removes_what_only_the_first_deployment_needed_and_nothing_of_others()
+    {
+        (ObjectId first, ObjectId second) = await UpdateAsync(kernel: "kernel 2");
+        Directory.CreateDirectory(_machine["esp/EFI/Linux/other"]);
+        Directory.CreateDirectory(_machine["esp/EFI/Linux/bootc_unfinished-x"]);
+        await _machine.SwitchAsync(_machine.Publish(3, "kernel 3"));
+        KernelsOf().Should().HaveCount(3, "the deployment to fall back to has its kernel until the shutdown");
+        ObjectId third = _machine.Finalize()!;
+        KernelsOf().Should().BeEquivalentTo($"bootc_composefs-{second}", $"bootc_composefs-{third}");
+        _machine.Reboot();
+        await _machine.SwitchAsync(_machine.Publish(4, "kernel 3"));
+
+        Directory.GetDirectories(_machine["sysroot/state/deploy"]).Select(Path.GetFileName).Should().NotContain(first.ToString()).And.HaveCount(3);
+        Directory.GetFiles(_machine["sysroot/composefs/images"]).Select(Path.GetFileName).Should().NotContain(first.ToString());
+        Directory.Exists(_machine["esp/EFI/Linux/other"]).Should().BeTrue();
+        Directory.Exists(_machine["esp/EFI/Linux/bootc_unfinished-x"]).Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task Nothing_is_removed_while_an_entry_of_ours_cannot_be_understood()
+    {
+        await UpdateAsync(kernel: "kernel 2");
+        File.WriteAllText(_machine["esp/loader/entries/bootc_lab-0-0.conf"], "garbage");
+        Directory.CreateDirectory(_machine["sysroot/state/deploy/" + new string('b', 128)]);
+
+        _machine.With(machine => new MachineGarbage(machine).Collect(default)).Should().BeEquivalentTo(new MachineGarbageReport([], [], null));
+
+        Directory.GetDirectories(_machine["sysroot/state/deploy"]).Should().HaveCount(3);
+    }
+
+    [Fact]
+    public async Task The_same_files_under_another_name_are_followed_from_now_on_and_not_staged()
+    {
+        ImageReference copy = _machine.Publish(1, more: []);
+        string moved = _machine["elsewhere"];
+        Directory.Move(copy.Name, moved);
+
+        (await _machine.SwitchAsync(ImageReference.Parse($"oci:{moved}"))).Outcome.Should().Be(UpdateOutcome.UpToDate);
+
+        HostStatus status = _machine.Status();
+        (status.Staged, status.Booted!.Image!.Reference.Name).Should().Be((null, moved));
+    }
+
+    [Fact]
+    public async Task An_image_that_was_not_made_to_be_booted_is_refused()
+    {
+        TestLayout layout = new(_machine["plain"]);
+        Directory.CreateDirectory(layout.Folder);
+        layout.AddLayer(TestLayout.Skeleton).Finish();
+
+        Func<Task> staging = () => _machine.SwitchAsync(ImageReference.Parse($"oci:{layout.Folder}"));
+
+        await staging.Should().ThrowAsync<BootcException>().WithMessage("*no label \"containers.bootc\"*");
+    }
+
+    [Theory]
+    [InlineData("an entry of another system", null)]
+    [InlineData("garbage", "the boot entry bootc_lab-9-0.conf cannot be understood: *")]
+    [InlineData("no origin", null)]
+    [InlineData("no state", null)]
+    [InlineData("no manifest", null)]
+    [InlineData("no entry of the booted one", "the booted deployment has no boot entry")]
+    [InlineData("a record that is no JSON", null)]
+    public async Task Damage_is_named_and_stops_neither_status_nor_upgrade(string damage, string? problem)
+    {
+        (ObjectId first, ObjectId second) = await UpdateAsync();
+        Damage(damage, first);
+
+        HostStatus status = _machine.Status();
+
+        status.Booted!.Id.Should().Be(second);
+        if (problem is null)
+        {
+            status.Problems.Should().BeEmpty();
+        }
+        else
+        {
+            status.Problems.Should().ContainSingle().Which.Should().Match(problem);
+        }
+
+        (status.Rollback?.Damage is not null).Should().Be(damage is "no origin" or "no state" or "no manifest");
+        (await _machine.SwitchAsync(_machine.Publish(3))).Outcome.Should().Be(UpdateOutcome.Staged);
+        _machine.Finalize().Should().NotBeNull();
+        _machine.Reboot();
+        _machine.Status().Rollback!.Id.Should().Be(second, "the one that ran is what to go back to");
+    }
+
+    private void Damage(string damage, ObjectId first)
+    {
+        string live = _machine["esp/loader/entries"];
+        switch (damage)
+        {
+            case "an entry of another system":
+                File.WriteAllText(Path.Join(live, "another.conf"), Foreign);
+                break;
+            case "garbage":
+                File.WriteAllText(Path.Join(live, "bootc_lab-9-0.conf"), "\0\0\0");
+                break;
+            case "no origin":
+                File.Delete(_machine[$"sysroot/state/deploy/{first}/{first}.origin"]);
+                break;
+            case "no state":
+                Directory.Delete(_machine[$"sysroot/state/deploy/{first}"], recursive: true);
+                break;
+            case "no manifest":
+                string digest = _machine.Status().Rollback!.Image!.Digest;
+                File.Delete(_machine[$"sysroot/composefs/streams/oci-manifest-{digest}"]);
+                File.Delete(_machine[$"sysroot/composefs/streams/refs/oci/localhost%2Fbootc-{digest}"]);
+                break;
+            case "no entry of the booted one":
+                File.Delete(Path.Join(live, "bootc_lab-2-1.conf"));
+                break;
+            default:
+                Directory.CreateDirectory(_machine["sysroot/state/bootc"]);
+                File.WriteAllText(_machine["sysroot/state/bootc/finalization.json"], "{");
+                break;
+        }
+    }
+
+    /// <summary>Makes the update source of the machine one that has this version, without staging it.</summary>
+    private async Task FollowAsync(int version)
+    {
+        ImageReference next = _machine.Publish(version);
+        string origin = _machine[$"sysroot/state/deploy/{_machine.Booted}/{_machine.Booted}.origin"];
+        string text = await File.ReadAllTextAsync(origin);
+        string line = text.Split('\n').Single(l => l.StartsWith("container-image-reference="));
+        await File.WriteAllTextAsync(origin, text.Replace(line, $"container-image-reference=ostree-unverified-image:{next}"));
+    }
+
+    private async Task<(ObjectId First, ObjectId Second)> UpdateAsync(string kernel = "kernel 1")
+    {
+        ObjectId first = _machine.Booted;
+        await _machine.SwitchAsync(_machine.Publish(2, kernel));
+        _machine.Finalize();
+        _machine.Reboot();
+        return (first, _machine.Booted);
+    }
+
+    private IEnumerable<string?> KernelsOf() => Directory.GetDirectories(_machine["esp/EFI/Linux"], "bootc_composefs-*").Select(Path.GetFileName);
+
+    private static string Chain(Exception? failure) => failure is null ? "" : $"{failure.Message}: {Chain(failure.InnerException)}";
+}
