@@ -5,6 +5,9 @@ namespace Bootc.SystemTests;
 /// <summary>images/debian in several versions, as a pipeline would publish them one after the other.</summary>
 internal static class UpdateImages
 {
+    /// <summary>Lines that give an image an initrd that differs in nothing that matters.</summary>
+    public const string OtherInitrd = "RUN initrd=$(ls /usr/lib/modules/*/initramfs.img) && head -c 512 /dev/zero >> \"$initrd\"";
+
     // Without a network a machine gets no updates.
     private const string WithNetwork =
         """
@@ -12,15 +15,17 @@ internal static class UpdateImages
         """;
 
     /// <summary>A version: it says which in a file of <c>/etc</c>, in one of <c>/usr</c>, in a kernel argument and in a label.</summary>
+    /// <param name="base">What it is made from.</param>
     /// <param name="version">The version.</param>
+    /// <param name="karg">What the kernel argument says is the version.</param>
     /// <param name="more">More lines of its Containerfile.</param>
-    public static async Task<string> BuildAsync(int version, string more = "") =>
-        await LabImages.BuildAsync($"debian-v{version}",
+    public static Task<string> BuildAsync(string @base, int version, int karg, string more = "") =>
+        LabImages.BuildAsync($"debian-v{version}",
             $"""
-            FROM {await LabImages.Debian}
+            FROM {@base}
             {WithNetwork}
             RUN mkdir -p /usr/lib/bootc/kargs.d && \
-                echo 'kargs = ["lab.version={version}", "lab.always=yes"]' > /usr/lib/bootc/kargs.d/50-lab.toml && \
+                echo 'kargs = ["lab.version={karg}", "lab.always=yes"]' > /usr/lib/bootc/kargs.d/50-lab.toml && \
                 echo {version} > /usr/share/lab-version && echo {version} > /etc/lab-version && echo image-{version} > /etc/lab-edited
             {more}
             LABEL org.opencontainers.image.version={version}

@@ -55,8 +55,8 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
         {
             _registry = await LabRegistry.StartAsync();
             Podman podman = await Podman.Instance;
-            string first = await UpdateImages.BuildAsync(1);
-            string second = await UpdateImages.BuildAsync(2);
+            string first = await UpdateImages.BuildAsync(await LabImages.Debian, 1, karg: 1);
+            string second = await UpdateImages.BuildAsync(await LabImages.Debian, 2, karg: 2);
             await _registry.PushAsync(podman, first, $"{Repository}:1");
             await _registry.PushAsync(podman, first, $"{Repository}:stable");
             string source = $"{_registry.HostOfGuests}/{Repository}:stable";

@@ -63,6 +63,31 @@ public sealed class KeptMachine : IAsyncDisposable
         await StartAgainAsync();
     }
 
+    /// <summary>Runs what makes user space start anew on the same kernel, and waits until it is up.</summary>
+    public async Task SoftRebootAsync(string command)
+    {
+        const string Count = "systemctl show --value -p SoftRebootsCount";
+        string before = await RunAsync(Count);
+        await TryRunAsync(command);
+        for (long began = Environment.TickCount64; Environment.TickCount64 - began < BootLimit.TotalMilliseconds;)
+        {
+            try
+            {
+                // What is sent to the shell while there is none is lost.
+                GuestAnswer count = await RunAsync(Count, TimeSpan.FromSeconds(10));
+                if (count.ExitCode == 0 && count.Text != before)
+                {
+                    return;
+                }
+            }
+            catch (TimeoutException)
+            {
+            }
+        }
+
+        throw new TimeoutException($"{_name} did not come up again after {command}");
+    }
+
     /// <summary>Ends the machine as a power cut does, but for what its disk had in its cache, and starts it again.</summary>
     public async Task CutPowerAsync() => await StartAgainAsync();
 
