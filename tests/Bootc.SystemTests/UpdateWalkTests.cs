@@ -29,7 +29,10 @@ public sealed class UpdateWalkTests : IAsyncLifetime
         await machine.RebootAsync("bootc upgrade --apply && sleep 300");
         await ShouldRunAsync(machine, 2, rollback: 1, etc: "2\nmine");
 
+        // A boot partition that is mounted read-only for everybody else stays so.
+        await machine.RunAsync("ls /boot > /dev/null; mount -o remount,ro /boot");
         await machine.RunAsync("bootc rollback");
+        (await machine.RunAsync("findmnt -n -t vfat -o OPTIONS,FS-OPTIONS /boot")).Should().MatchRegex(@"^ro,\S+ +ro,");
         await machine.RebootAsync();
         await ShouldRunAsync(machine, 1, rollback: 2, etc: "1\nmine");
         await machine.RunAsync("echo later > /etc/lab-edited");
@@ -88,6 +91,41 @@ public sealed class UpdateWalkTests : IAsyncLifetime
         (status.Output + status.Error).Should().Contain("the machine went down without a shutdown");
         await machine.RebootAsync("bootc upgrade --apply && sleep 300");
         await ShouldRunAsync(machine, 2, rollback: 1, etc: "2\nimage-2");
+    }
+
+    [Fact]
+    public async Task A_machine_that_was_sealed_is_sealed_after_an_update()
+    {
+        string image = await PublishAsync(Stable, 1, karg: 1);
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("bootc-sealed");
+        try
+        {
+            string disk = LabInstall.NewDisk(folder.FullName);
+            await using (InstallerVm vm = await InstallerVm.StartAsync(image, disk))
+            {
+                GuestAnswer install = await vm.RunAsync(
+                    $"podman run --rm --privileged --pid=host --network=none -v /dev:/dev -v /var/lib/containers:/var/lib/containers {image} "
+                    + $"bootc install to-disk --filesystem ext4 --target-imgref {_registry.HostOfGuests}/{Stable} --karg console=ttyS0 {InstallerVm.Target}",
+                    TimeSpan.FromMinutes(10));
+                install.ExitCode.Should().Be(0, install.Error);
+                await vm.PowerOffAsync();
+            }
+
+            await using KeptMachine machine = await KeptMachine.StartAsync(new(disk), "sealed");
+            await machine.RunAsync(_registry.ScriptForGuests);
+            await PublishAsync(Stable, 2, karg: 2);
+            await machine.RebootAsync("bootc upgrade --apply && sleep 300");
+
+            await ShouldRunAsync(machine, 2, rollback: 1, etc: "2\nimage-2");
+            (await machine.RunAsync("cat /proc/cmdline")).Should().MatchRegex(@"(^| )composefs=[0-9a-f]{128}( |$)");
+            (await machine.RunAsync("findmnt -n -o OPTIONS /")).Should().Contain("verity=require");
+            // The kernel checks each file that it reads.
+            await machine.RunAsync("find /usr -xdev -type f -print0 | xargs -0 cat > /dev/null");
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     private async Task<KeptMachine> StartAsync(string name)

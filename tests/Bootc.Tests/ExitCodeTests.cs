@@ -10,6 +10,13 @@ public class ExitCodeTests
     [InlineData("install", "to-disk", "/dev/null", "--root-size", "much")]
     [InlineData("install", "to-disk", "/dev/null", "--target-transport", "floppy")]
     [InlineData("status", "--format-version", "7")]
+    [InlineData("upgrade", "--check", "--apply")]
+    [InlineData("upgrade", "--download-only", "--from-downloaded")]
+    [InlineData("upgrade", "--soft-reboot", "perhaps")]
+    [InlineData("switch")]
+    [InlineData("switch", "blah://")]
+    [InlineData("switch", "--transport", "floppy", "quay.io/os/edge")]
+    [InlineData("delete-deployment", "xyz")]
     public async Task A_wrong_command_line_is_a_usage_error_that_points_to_the_help(params string[] args)
     {
         (int code, string output, string error) = await RunAsync(args);
@@ -17,6 +24,24 @@ public class ExitCodeTests
         code.Should().Be(2);
         output.Should().BeEmpty();
         error.Should().StartWith("error: ").And.Contain("--help");
+    }
+
+    /// <summary>Nothing that changes a machine does anything where no deployment runs, and each says so.</summary>
+    [Theory]
+    [InlineData("upgrade")]
+    [InlineData("update", "--check", "--quiet")]
+    [InlineData("switch", "quay.io/os/edge:7")]
+    [InlineData("switch", "--transport", "oci", "/var/mnt/stick/edge:7", "--apply", "--soft-reboot", "auto")]
+    [InlineData("rollback")]
+    [InlineData("usroverlay")]
+    [InlineData("composefs-finalize-staged")]
+    public async Task Elsewhere_a_verb_for_booted_machines_says_that_it_needs_one(params string[] args)
+    {
+        (int code, string output, string error) = await RunAsync(args);
+
+        code.Should().Be(1);
+        output.Should().BeEmpty();
+        error.Should().StartWith("error: this command requires a booted host system");
     }
 
     [Theory]

@@ -41,16 +41,17 @@ public sealed class KernelDirectories(Dir esp)
         return null;
     }
 
+    /// <summary>Whether a further kernel has room.</summary>
+    public bool HasRoomFor(KernelFiles kernel) => esp.FreeBytes >= BytesFor(kernel);
+
     /// <summary>Refuses, with the numbers, a kernel that has no room; nothing is written.</summary>
     public void RequireRoomFor(KernelFiles kernel)
     {
-        long needed = kernel.Vmlinuz.Size + kernel.Initramfs.Size + Slack;
-        long free = esp.FreeBytes;
-        if (free < needed)
+        if (!HasRoomFor(kernel))
         {
             throw new BootcException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"the boot partition has {free >> 20} MiB free, and the new kernel with its initrd needs {(needed + (1 << 20) - 1) >> 20} MiB; remove files that are not bootc's from it, or take an image with a smaller initrd"));
+                $"the boot partition has {esp.FreeBytes >> 20} MiB free, and the new kernel with its initrd needs {(BytesFor(kernel) + (1 << 20) - 1) >> 20} MiB; remove files that are not bootc's from it, or take an image with a smaller initrd"));
         }
     }
 
@@ -106,6 +107,8 @@ public sealed class KernelDirectories(Dir esp)
 
     /// <summary>Where an entry finds the kernel and the initrd of a directory.</summary>
     public static (string Linux, string Initrd) PathsIn(string directory) => ($"/{Parent}/{directory}/{Vmlinuz}", $"/{Parent}/{directory}/{Initrd}");
+
+    private static long BytesFor(KernelFiles kernel) => kernel.Vmlinuz.Size + kernel.Initramfs.Size + Slack;
 
     private static string DirectoryOf(string path) => path.Split('/', StringSplitOptions.RemoveEmptyEntries) is [.., var directory, _] ? directory : "";
 

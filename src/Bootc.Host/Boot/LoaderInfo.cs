@@ -15,11 +15,8 @@ public static class LoaderInfo
     private static readonly string[] Overrides = ["LoaderEntryOneShot", "LoaderEntryDefault"];
 
     /// <summary><c>systemd</c>, <c>grub-cc</c>, or <c>grub</c> where nothing says otherwise, as upstream decides it.</summary>
-    public static string Read()
-    {
-        using Dir root = Dir.Open("/");
-        return Name(root.TryReadBytes(PathOf("LoaderInfo")));
-    }
+    /// <param name="root">The root directory of the running system.</param>
+    public static string Read(Dir root) => Name(root.TryReadBytes(PathOf("LoaderInfo")));
 
     /// <summary>The GPT unique GUID of the partition that the boot loader was started from; null where it does not say.</summary>
     public static Guid? ReadPartition(Dir root) => Guid.TryParse(Text(root.TryReadBytes(PathOf("LoaderDevicePartUUID"))), out Guid uuid) ? uuid : null;

@@ -63,7 +63,7 @@ public sealed record HostStatus(DeploymentStatus? Booted)
     private sealed class Reading(Machine machine)
     {
         private readonly List<string> _problems = [];
-        private readonly string _bootLoader = LoaderInfo.Read();
+        private readonly string _bootLoader = LoaderInfo.Read(machine.Root);
 
         public HostStatus Read()
         {

@@ -59,12 +59,9 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
             shared ?? KernelDirectories.NameFor(id),
             MachineArchitecture.Native.Name)));
 
-        Unstage();
         if (shared is null)
         {
-            // Staging is the peak: the new kernel, the booted one, and the one to fall back to.
-            machine.Kernels.RemoveUnused(machine.Entries.Read().Files);
-            machine.Kernels.RequireRoomFor(kernel);
+            MakeRoomFor(kernel);
         }
 
         steps.Run("Laying out /etc", () => machine.Deployments.Ensure(id, imported.Files, origin, VarLink(), cancellationToken));
@@ -73,6 +70,8 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
             steps.Run("Copying the kernel", () => machine.Kernels.Add(id, kernel, imported.Files, cancellationToken));
         }
 
+        // What was staged before counts until its successor is complete but for its entries.
+        machine.Staged = null;
         steps.Run("Staging the boot entries", () => machine.Entries.Stage(machine.Entries.Read().Booting(plan.Entry, bootedEntry)));
         Announce(id, reference, isLocked);
         return id;
@@ -95,6 +94,21 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         machine.Staged = null;
         machine.Records.Staged = null;
         machine.Entries.Drop();
+    }
+
+    /// <summary>Staging is the peak of the boot partition: the new kernel, the booted one, and the one to fall back to.</summary>
+    private void MakeRoomFor(KernelFiles kernel)
+    {
+        KernelDirectories kernels = machine.Kernels;
+        IReadOnlyList<BootEntryFile> live = machine.Entries.Read().Files;
+        kernels.RemoveUnused([.. live, .. machine.Entries.ReadStaged()?.Files ?? []]);
+        if (machine.Staged is not null && !kernels.HasRoomFor(kernel))
+        {
+            Unstage();
+            kernels.RemoveUnused(live);
+        }
+
+        kernels.RequireRoomFor(kernel);
     }
 
     private static void RequireBootable(ResolvedImage image)

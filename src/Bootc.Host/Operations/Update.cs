@@ -102,9 +102,22 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
             return Result(UpdateOutcome.UpToDate, reference, image);
         }
 
-        steps.Run("Removing what is not needed any more", () => new MachineGarbage(machine).Collect(cancellationToken));
         MarkChanged($"bootc staged {image.ManifestDigest}");
-        return Result(UpdateOutcome.Staged, reference, image) with { Warnings = [.. status.Problems] };
+        return Result(UpdateOutcome.Staged, reference, image) with { Warnings = [.. status.Problems, .. RemoveGarbage(cancellationToken)] };
+    }
+
+    /// <summary>What is damaged keeps the garbage on the disk, but no update from it.</summary>
+    private ImmutableArray<string> RemoveGarbage(CancellationToken cancellationToken)
+    {
+        try
+        {
+            steps.Run("Removing what is not needed any more", () => new MachineGarbage(machine).Collect(cancellationToken));
+            return [];
+        }
+        catch (BootcException e)
+        {
+            return [$"what is not needed any more was not removed: {e.InnerException?.Message ?? e.Message}"];
+        }
     }
 
     /// <summary>

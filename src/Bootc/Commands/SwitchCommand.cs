@@ -8,14 +8,15 @@ namespace Bootc.Commands;
 /// <summary><c>bootc switch</c>: follow another update source.</summary>
 internal static class SwitchCommand
 {
+    private const string DefaultTransport = "registry";
+
     public static Command Create()
     {
         Argument<string> target = new("TARGET") { Description = "The image, without a transport in front" };
-        Option<string> transport = new("--transport")
+        Option<string?> transport = new("--transport")
         {
             Description = "How it is reached: registry (unless set), oci, oci-archive, docker-archive, dir, containers-storage",
             HelpName = "TRANSPORT",
-            DefaultValueFactory = _ => "registry",
         };
         transport.AcceptOnlyFromAmong("registry", "docker", "oci", "oci-archive", "docker-archive", "dir", "containers-storage", "docker-daemon");
         Option<bool> quiet = MachineCommand.Quiet();
@@ -41,16 +42,17 @@ internal static class SwitchCommand
         unavailable.Add(command, new Option<bool>("--experimental-unified-storage") { Description = "Keep the image in container storage too", Hidden = true });
         command.Validators.Add(result =>
         {
-            if (result.GetValue(target) is { } name && !ImageReference.TryCreate(result.GetValue(transport)!, name, out _))
+            string wanted = result.GetValue(transport) ?? DefaultTransport;
+            if (result.GetValue(target) is { } name && !ImageReference.TryCreate(wanted, name, out _))
             {
-                result.AddError($"\"{name}\" is not the name of an image in transport {result.GetValue(transport)}");
+                result.AddError($"\"{name}\" is not the name of an image in transport {wanted}");
             }
         });
 
         command.SetAction(async (parse, cancellationToken) =>
         {
             unavailable.Check(parse);
-            ImageReference.TryCreate(parse.GetValue(transport)!, parse.GetValue(target)!, out ImageReference? reference);
+            ImageReference.TryCreate(parse.GetValue(transport) ?? DefaultTransport, parse.GetValue(target)!, out ImageReference? reference);
             await MachineCommand.RunAsync(
                 parse.InvocationConfiguration,
                 parse.GetValue(quiet),

@@ -1,7 +1,9 @@
 using System.Globalization;
 using Bootc.Composefs;
+using Bootc.Composefs.Tree;
 using Bootc.Host.Boot;
 using Bootc.Linux;
+using Bootc.Linux.Mounts;
 using Bootc.Testing;
 
 namespace Bootc.Host.Tests.Boot;
@@ -98,6 +100,23 @@ public sealed class BootEntriesTests : IDisposable
         new KernelDirectories(_esp).RemoveUnused([BootEntryFile.Of(new("a", "1", 1), entry)]).Should().HaveCount(2);
 
         Directory.GetDirectories($"{_folder.FullName}/EFI/Linux").Select(Path.GetFileName).Should().BeEquivalentTo(used, "bootc", "other");
+    }
+
+    [Fact]
+    public void A_kernel_that_has_no_room_is_refused_with_the_numbers()
+    {
+        using FilesystemContext context = FilesystemContext.Open("tmpfs");
+        using DetachedMount mount = context.Set("size", "4m").Mount();
+        using Dir small = mount.OpenRoot();
+        KernelDirectories kernels = new(small);
+
+        kernels.Invoking(k => k.RequireRoomFor(Kernel(2 << 20))).Should().NotThrow();
+        kernels.Invoking(k => k.RequireRoomFor(Kernel(5 << 20))).Should().Throw<BootcException>()
+            .WithMessage("the boot partition has 4 MiB free, and the new kernel with its initrd needs 7 MiB; *");
+        small.Entries().Should().BeEmpty();
+
+        static KernelFiles Kernel(int size) =>
+            new("6", new Inode.ObjectFile(new Metadata(0), ObjectId.Parse(new string('a', 128)), size), new Inode.InlineFile(new Metadata(0), new byte[20]));
     }
 
     [Theory]

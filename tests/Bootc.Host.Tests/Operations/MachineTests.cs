@@ -2,6 +2,7 @@ using Bootc.Composefs;
 using Bootc.Host.Operations;
 using Bootc.Host.Tests.Images.Import;
 using Bootc.Oci;
+using Bootc.Testing;
 
 namespace Bootc.Host.Tests.Operations;
 
@@ -274,6 +275,34 @@ public sealed class MachineTests : IAsyncLifetime
         _machine.Finalize().Should().NotBeNull();
         _machine.Reboot();
         _machine.Status().Rollback!.Id.Should().Be(second, "the one that ran is what to go back to");
+    }
+
+    [Fact]
+    public async Task A_damaged_image_of_another_deployment_keeps_garbage_and_no_update()
+    {
+        (ObjectId first, _) = await UpdateAsync();
+        File.WriteAllText(_machine[$"sysroot/composefs/objects/{first.ObjectPath}"], "not what it was");
+
+        UpdateResult result = await _machine.SwitchAsync(_machine.Publish(3));
+
+        result.Outcome.Should().Be(UpdateOutcome.Staged);
+        result.Warnings.Should().ContainSingle().Which.Should().StartWith("what is not needed any more was not removed: ").And.Contain(first.ObjectPath);
+        _machine.Finalize().Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task Only_new_objects_are_written()
+    {
+        const string List = "find \"$1\" -type f -printf '%P %i %T@ %C@\\n' | sort";
+        string[] before = await ListAsync();
+        await _machine.SwitchAsync(_machine.Publish(2));
+        string[] after = await ListAsync();
+
+        after.Should().Contain(before, "an object that is there is neither written nor linked again");
+        after.Except(before).Should().HaveCount(7, "of the layer, of config and manifest with the JSON of each, and the two EROFS images");
+
+        async Task<string[]> ListAsync() =>
+            (await LabProgram.RunAsync("sh", ["-c", List, "list", _machine["sysroot/composefs/objects"]])).Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
     private void Damage(string damage, ObjectId first)
