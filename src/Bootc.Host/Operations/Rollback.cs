@@ -39,6 +39,15 @@ public sealed class Rollback(Machine machine, Systemd systemd, Steps steps)
             machine.Records.Left = isReverted ? machine.Records.Left.Remove(digest) : [.. machine.Records.Left.Remove(digest), digest];
         }
 
+        if (isReverted)
+        {
+            StatusChange.WithdrawReboot(machine);
+        }
+        else
+        {
+            StatusChange.AnnounceReboot(machine, $"bootc rolled back to {other.Image?.Digest ?? other.Id.ToString()}");
+        }
+
         return new(isReverted, dropped, isReverted ? status.Booted! : other, LoaderInfo.ReadOverrides(machine.Root, machine.Esp!));
     }
 }

@@ -102,7 +102,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
             return Result(UpdateOutcome.UpToDate, reference, image);
         }
 
-        MarkChanged($"bootc staged {image.ManifestDigest}");
+        AnnounceStaged(image.ManifestDigest.ToString(), isLocked);
         return Result(UpdateOutcome.Staged, reference, image) with { Warnings = [.. status.Problems, .. RemoveGarbage(cancellationToken)] };
     }
 
@@ -141,6 +141,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         }
 
         _staging.SetLocked(new(staged.Id, staged.DownloadOnly), isLocked: false);
+        AnnounceStaged(staged.Image?.Digest ?? staged.Id.ToString(), isLocked: false);
         return new(UpdateOutcome.Unlocked, reference, staged.Image, Layers: null, []);
     }
 
@@ -152,6 +153,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         }
 
         _staging.SetLocked(new(staged.Id, staged.DownloadOnly), isLocked);
+        AnnounceStaged(image.ManifestDigest.ToString(), isLocked);
         return Result(isLocked ? UpdateOutcome.Locked : UpdateOutcome.Unlocked, reference, image);
     }
 
@@ -162,6 +164,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         if (record)
         {
             machine.Records.Update = isNew ? new(reference.ToString(), found.Digest, found.Version, found.Timestamp, found.Architecture ?? "") : null;
+            StatusChange.Announce(machine);
         }
 
         return Result(isNew ? UpdateOutcome.Available : UpdateOutcome.UpToDate, reference, image);
@@ -193,15 +196,16 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         }
     }
 
-    /// <summary>Tells those who wait for it: kured and others look at the file, upstream's path unit at the time of the folder.</summary>
-    private void MarkChanged(string why)
+    /// <summary>What is locked is not there after a reboot either: who reboots machines that want it would do so again and again.</summary>
+    private void AnnounceStaged(string digest, bool isLocked)
     {
-        using Dir run = machine.Root.OpenDir("run");
-        run.WriteAtomically("reboot-required", why + "\n");
-        if (machine.Sysroot.Exists("ostree/bootc"))
+        if (isLocked)
         {
-            DateTimeOffset now = DateTimeOffset.UtcNow;
-            machine.Sysroot.SetModified("ostree/bootc", now.ToUnixTimeSeconds(), 0);
+            StatusChange.WithdrawReboot(machine);
+        }
+        else
+        {
+            StatusChange.AnnounceReboot(machine, $"bootc staged {digest}");
         }
     }
 }
