@@ -55,7 +55,7 @@ public sealed class Programs(ILogger<Programs> logger)
         }
 
         string words = $"{result.StandardOutput.Trim()} {result.StandardError.Trim()}".Trim().ReplaceLineEndings("; ");
-        throw new BootcException(
-            $"{program} {string.Join(' ', arguments)}: exit code {result.ExitCode}: {(words.Length > LastWordsLimit ? $"… {words[^LastWordsLimit..]}" : words)}");
+        words = words.Length > LastWordsLimit ? $": … {words[^LastWordsLimit..]}" : words.Length > 0 ? $": {words}" : "";
+        throw new BootcException($"{string.Join(' ', [program, .. arguments])}: exit code {result.ExitCode}{words}");
     }
 }

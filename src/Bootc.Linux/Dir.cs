@@ -172,8 +172,17 @@ public sealed unsafe partial class Dir : IDisposable
             PathName self = ".";
             fixed (byte* p = self.Terminated)
             {
-                return Libc.FAccessAt(_fd, p, 2, 0) == 0;
+                return Libc.FAccessAt(_fd, p, W_OK, 0) == 0;
             }
+        }
+    }
+
+    /// <summary>Whether this process may execute a file; a symbolic link is followed.</summary>
+    public bool IsExecutable(PathName name)
+    {
+        fixed (byte* p = name.Terminated)
+        {
+            return Libc.FAccessAt(_fd, p, X_OK, 0) == 0;
         }
     }
 

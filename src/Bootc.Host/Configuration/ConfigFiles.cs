@@ -11,7 +11,7 @@ public sealed record ConfigFile(string Path, byte[] Content);
 public static class ConfigFiles
 {
     /// <summary>Folders in which images, administrators and installers put such files, the strongest last.</summary>
-    private static readonly string[] Bases = ["usr/lib", "usr/local/lib", "etc", "run"];
+    internal static readonly string[] Bases = ["usr/lib", "usr/local/lib", "etc", "run"];
 
     private const string Extension = ".toml";
     private const int SizeLimit = 1 << 20;

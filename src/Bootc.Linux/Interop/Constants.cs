@@ -20,6 +20,9 @@ internal static class Constants
     internal const int O_NONBLOCK = 0x800;
     internal const int O_CLOEXEC = 0x80000;
 
+    internal const int X_OK = 1;
+    internal const int W_OK = 2;
+
     internal const uint RENAME_NOREPLACE = 1;
     internal const uint RENAME_EXCHANGE = 2;
 

@@ -1,6 +1,9 @@
 using System.CommandLine;
+using Bootc.Host;
 using Bootc.Host.Operations;
+using Bootc.Linux;
 using Bootc.Rendering;
+using Microsoft.Extensions.Logging;
 
 namespace Bootc.Commands;
 
@@ -16,7 +19,7 @@ internal static class UpgradeCommand
         Option<bool> downloadOnly = new("--download-only") { Description = "Stage the update, but do not apply it at the next shutdown" };
         Option<bool> fromDownloaded = new("--from-downloaded") { Description = "Apply at the next shutdown what was staged with --download-only, without asking for a newer one" };
         Option<string?> tag = new("--tag") { Description = "Follow this tag of the image from now on", HelpName = "TAG" };
-        Option<bool> automatic = new("--automatic") { Description = "Nobody asked: do not go back to what a person left by bootc rollback", Hidden = true };
+        Option<bool> automatic = Automatic();
         Option<int?> progressFd = MachineCommand.ProgressFd();
         Command command = new(
             "upgrade",
@@ -43,15 +46,14 @@ internal static class UpgradeCommand
                 Tag = parse.GetValue(tag),
                 IsAutomatic = parse.GetValue(automatic),
             };
-            await MachineCommand.RunAsync(
-                parse.InvocationConfiguration,
-                parse.GetValue(quiet),
-                parse.GetValue(progressFd),
+            bool mayBePostponed = options.IsAutomatic && parse.GetValue(apply);
+            UpdateResult result = await MachineCommand.RunAsync(
+                parse.InvocationConfiguration, parse.GetValue(quiet), parse.GetValue(progressFd),
                 async tools =>
                 {
                     UpdateResult update = await new Update(tools.Machine, tools.Programs, tools.Steps).UpgradeAsync(options, cancellationToken);
                     UpdateText.Write(update, parse.InvocationConfiguration);
-                    if (update.IsRebootWanted)
+                    if (update.IsRebootWanted && !mayBePostponed)
                     {
                         await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(parse.GetValue(softReboot), parse.GetValue(apply), cancellationToken);
                     }
@@ -59,8 +61,48 @@ internal static class UpgradeCommand
                     return update;
                 },
                 cancellationToken);
+            if (result.IsRebootWanted && mayBePostponed)
+            {
+                await RebootUnlessPostponedAsync(parse.InvocationConfiguration, parse.GetValue(quiet), parse.GetValue(softReboot), cancellationToken);
+            }
+
             return 0;
         });
         return command;
+    }
+
+    private static Option<bool> Automatic() => new("--automatic")
+    {
+        Description = "Nobody asked: do not go back to what a person left by bootc rollback, and run before-reboot.d before a reboot",
+        Hidden = true,
+    };
+
+    /// <summary>The hooks may take long, so meanwhile the machine is open to others, who may take back what was staged.</summary>
+    private static async Task RebootUnlessPostponedAsync(
+        InvocationConfiguration console, bool quiet, SoftRebootMode? softReboot, CancellationToken cancellationToken)
+    {
+        using LoggerFactory loggers = Composition.CreateLoggers();
+        using Dir root = Dir.Open("/");
+        if (await new RebootHooks(root, new(loggers.CreateLogger<Programs>())).RunAsync(cancellationToken) is { } postponed)
+        {
+            console.Output.WriteLine($"Reboot postponed by {postponed}");
+            return;
+        }
+
+        await MachineCommand.RunAsync(
+            console,
+            quiet,
+            progressFd: null,
+            async tools =>
+            {
+                bool isStillStaged = tools.Machine.Staged is { IsLocked: false };
+                if (isStillStaged)
+                {
+                    await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(softReboot, apply: true, cancellationToken);
+                }
+
+                return isStillStaged;
+            },
+            cancellationToken);
     }
 }
