@@ -210,7 +210,7 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
     private static Task<string> FindEspAsync(Dir root, Programs programs, CancellationToken cancellationToken) =>
         RunningDisk.FindEspAsync(programs, LoaderInfo.ReadPartition(root), MountInfo.At(SysrootPath), cancellationToken);
 
-    private static bool IsContainer(Dir root) =>
+    internal static bool IsContainer(Dir root) =>
         Environment.GetEnvironmentVariable("container") is not null || root.Exists("run/.containerenv") || root.Exists(".dockerenv");
 
     private Dir RequireEsp() => Esp ?? throw new BootcException($"the boot entries cannot be read: {EspProblem}");
