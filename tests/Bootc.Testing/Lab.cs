@@ -24,6 +24,9 @@ public static class Lab
     /// <summary>The emulator of arm64 programs out of Debian trixie: that of bookworm computes some things wrong.</summary>
     internal static Task<DebianTree> EmulatorTree => Emulator.Value;
 
+    /// <summary>Debian trixie's skopeo, which can sign images as cosign does; bookworm's is built without that.</summary>
+    public static Task<DebianTree> SkopeoTree => Skopeo.Value;
+
     private static readonly Lazy<Task<DebianTree>> Sid = new(() => new DebianRecipe(
         "sid", "sid", ["composefs", "erofs-utils", "fsverity"],
         // The clock of a test machine may be ahead of the last Release file of sid.
@@ -45,6 +48,8 @@ public static class Lab
         "emulator", "trixie", ["qemu-user"],
         "--variant=extract",
         "--customize-hook=find \"$1/usr/bin\" -name \"qemu-*\" ! -name qemu-aarch64 -delete").EnsureAsync());
+
+    private static readonly Lazy<Task<DebianTree>> Skopeo = new(() => new DebianRecipe("skopeo", "trixie", ["skopeo"], "--variant=extract").EnsureAsync());
 
     private static readonly Lazy<Task<DebianTree>> Installer = new(() => new DebianRecipe(
         "installer",
