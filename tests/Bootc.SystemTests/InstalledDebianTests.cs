@@ -22,12 +22,17 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
                 .Ask("mark", "echo of-this-machine > /etc/mark && echo of-this-machine > /var/mark")
                 .Ask("write-usr", "touch /usr/x")
                 .Ask("write-sysroot", "touch /sysroot/x")
+                .Ask("timer", "systemctl enable --quiet --now bootc-fetch-apply-updates.timer; systemctl list-timers --no-legend --plain bootc-fetch-apply-updates.timer")
+                .Ask("order", "systemctl show --property=After --value bootc-finalize-staged.service")
+                .Ask("told", Told)
                 .Ask("failed", "systemctl --failed --no-legend --plain");
             BootResult first = await Guest.BootAsync(await LabInstall.Debian, probe, "installed-1");
             First = first.Report;
 
             GuestProbe again = new();
-            Facts(again).Ask("marks", "cat /etc/mark /var/mark");
+            Facts(again)
+                .Ask("marks", "cat /etc/mark /var/mark")
+                .Ask("timer", "systemctl is-active bootc-fetch-apply-updates.timer");
             Second = (await Guest.BootAsync(first.After, again, "installed-2")).Report;
         }
 
@@ -41,7 +46,25 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
             .Ask("origin", "cat /sysroot/state/deploy/*/*.origin")
             .Ask("aleph", "cat /sysroot/.bootc-aleph.json")
             .Ask("loader", "cat /sys/firmware/efi/efivars/LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f | tail -c +5 | tr -d '\\0'")
+            .Ask("generated", "find /run/systemd/generator -name 'bootc-*' -printf '%P -> %l\n' | sort; systemctl is-active bootc-status-updated.path bootc-status-updated-onboot.target")
             .Ask("build-id", "sha256sum < /usr/bin/bootc");
+
+        // As bootc does it: by a writable mount of its own, while systemd watches the read-only one.
+        private const string Told =
+            """
+            mkdir -p /run/own /run/systemd/system/bootc-status-updated.target.wants
+            printf '[Service]\nType=oneshot\nExecStart=/bin/sh -c "echo told >> /run/told"\n' > /run/systemd/system/told.service
+            ln -s ../told.service /run/systemd/system/bootc-status-updated.target.wants/told.service
+            systemctl daemon-reload
+            mount --bind /sysroot /run/own && mount -o remount,bind,rw /run/own
+            touch /run/told
+            for times in 1 2; do
+              touch --no-create /run/own/composefs/bootc
+              timeout 60 sh -c "until [ \$(wc -l < /run/told) = $times ] && ! systemctl --quiet is-active bootc-status-updated.target; do sleep 0.2; done"
+            done
+            umount /run/own
+            cat /run/told
+            """;
     }
 
     private string Id => RootSource().Match(boots.First["root"].Text).Groups["id"].Value;
@@ -72,6 +95,30 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
 
     [Fact]
     public void No_unit_failed() => boots.First["failed"].Text.Should().BeEmpty();
+
+    [Fact]
+    public void One_enable_schedules_automatic_updates_and_that_is_kept()
+    {
+        boots.First["timer"].Text.Should().MatchRegex(@"^\S.* bootc-fetch-apply-updates\.timer +bootc-fetch-apply-updates\.service$").And.NotStartWith("-");
+        boots.Second["timer"].Text.Should().Be("active");
+    }
+
+    [Fact]
+    public void Units_of_status_wait_for_changes_and_a_change_starts_what_wants_to_know_each_time()
+    {
+        boots.First["generated"].Text.Should().Be(
+            """
+            multi-user.target.wants/bootc-status-updated-onboot.target -> /usr/lib/systemd/system/bootc-status-updated-onboot.target
+            multi-user.target.wants/bootc-status-updated.path -> /usr/lib/systemd/system/bootc-status-updated.path
+            active
+            active
+            """);
+        boots.First["told"].Text.Should().Be("told\ntold", boots.First["told"].Error);
+    }
+
+    [Fact]
+    public void What_a_shutdown_does_with_an_update_is_done_while_the_disk_is_mounted() =>
+        boots.First["order"].Text.Split(' ').Should().Contain("sysroot.mount");
 
     [Fact]
     public void Systemd_boot_started_the_entry_that_was_installed() =>
