@@ -56,7 +56,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
         if (status.Booted?.Image?.Digest == digest)
         {
-            return Result(UpdateOutcome.UpToDate, reference, image);
+            return status.Staged is { } withdrawn ? Withdraw(withdrawn, reference, image) : Result(UpdateOutcome.UpToDate, reference, image);
         }
 
         if (machine.Records.Left.Contains(digest))
@@ -168,6 +168,18 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         }
 
         return Result(isNew ? UpdateOutcome.Available : UpdateOutcome.UpToDate, reference, image);
+    }
+
+    /// <summary>A release that was taken back, so that its name stands for what runs again, must not boot because it was staged in time.</summary>
+    private UpdateResult Withdraw(DeploymentStatus staged, ImageReference reference, ResolvedImage image)
+    {
+        _staging.Unstage();
+        FollowFromNowOn(reference, image);
+        StatusChange.WithdrawReboot(machine);
+        return Result(UpdateOutcome.UpToDate, reference, image) with
+        {
+            Warnings = [$"what was staged, {staged.Image?.Digest ?? staged.Id.ToString()}, is not what {reference} stands for any more, and was dropped"],
+        };
     }
 
     private static bool IsPinnedTo(ImageReference reference, string digest) =>

@@ -1,0 +1,102 @@
+using Bootc.Host.Operations;
+using Bootc.Oci;
+
+namespace Bootc.Host.Tests.Operations;
+
+/// <summary>What others can see of a change: the file that asks for a reboot, and the time of the folder that systemd watches.</summary>
+public sealed class StatusChangeTests : IAsyncLifetime
+{
+    private static readonly DateTime LongAgo = new(2001, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
+    private MachineFolders _machine = null!;
+
+    private string RebootRequired => _machine["root/run/reboot-required"];
+
+    public async Task InitializeAsync()
+    {
+        _machine = await MachineFolders.CreateAsync();
+        Directory.CreateDirectory(_machine["sysroot/composefs/bootc"]);
+        Forget();
+    }
+
+    public Task DisposeAsync()
+    {
+        _machine.Dispose();
+        return Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task A_staged_update_asks_for_a_reboot()
+    {
+        UpdateResult result = await _machine.SwitchAsync(_machine.Publish(2));
+
+        File.ReadAllText(RebootRequired).Should().Be($"bootc staged {result.Image!.Digest}\n");
+        IsTold().Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task What_is_locked_asks_for_none_until_it_is_unlocked()
+    {
+        await _machine.SwitchAsync(_machine.Publish(2));
+        Forget();
+
+        (await _machine.UpgradeAsync(new() { DownloadOnly = true })).Outcome.Should().Be(UpdateOutcome.Locked);
+        File.Exists(RebootRequired).Should().BeFalse();
+        IsTold().Should().BeTrue();
+
+        await _machine.UpgradeAsync(new() { FromDownloaded = true });
+        File.ReadAllText(RebootRequired).Should().StartWith("bootc staged sha256:");
+    }
+
+    [Fact]
+    public async Task An_upgrade_that_finds_nothing_new_tells_nothing()
+    {
+        await _machine.SwitchAsync(_machine.Publish(2));
+        Forget();
+
+        (await _machine.UpgradeAsync(new())).Outcome.Should().Be(UpdateOutcome.AlreadyStaged);
+
+        IsTold().Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task A_rollback_asks_for_a_reboot_and_taking_it_back_does_not()
+    {
+        string first = _machine.Status().Booted!.Image!.Digest;
+        await _machine.SwitchAsync(_machine.Publish(2));
+        _machine.Finalize();
+        _machine.Reboot();
+        Forget();
+
+        _machine.Rollback();
+        File.ReadAllText(RebootRequired).Should().Be($"bootc rolled back to {first}\n");
+        IsTold().Should().BeTrue();
+
+        Forget();
+        _machine.Rollback();
+        File.Exists(RebootRequired).Should().BeFalse();
+        IsTold().Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_release_that_was_taken_back_is_not_staged_any_more()
+    {
+        ImageReference stable = _machine.Publish(2);
+        UpdateResult staged = await _machine.SwitchAsync(stable);
+        Directory.Delete(stable.Name, recursive: true);
+        Directory.Move(Directory.GetDirectories(_machine[""], "image-1-*").Single(), stable.Name);
+
+        UpdateResult result = await _machine.UpgradeAsync(new() { IsAutomatic = true });
+
+        (result.Outcome, result.IsRebootWanted).Should().Be((UpdateOutcome.UpToDate, false));
+        result.Warnings.Should().Equal($"what was staged, {staged.Image!.Digest}, is not what {stable} stands for any more, and was dropped");
+        _machine.Status().Staged.Should().BeNull();
+        _machine.Status().Booted!.Image!.Reference.Should().Be(stable, "the switch is kept");
+        File.Exists(RebootRequired).Should().BeFalse();
+        _machine.Finalize().Should().BeNull();
+    }
+
+    private void Forget() => Directory.SetLastWriteTimeUtc(_machine["sysroot/composefs/bootc"], LongAgo);
+
+    private bool IsTold() => Directory.GetLastWriteTimeUtc(_machine["sysroot/composefs/bootc"]) != LongAgo;
+}
