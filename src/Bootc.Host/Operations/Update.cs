@@ -161,9 +161,11 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
     {
         DeployedImage found = Describe(reference, image);
         bool isNew = status.Booted?.Image?.Digest != found.Digest;
-        if (record)
+        CachedUpdate? update = isNew ? new(reference.ToString(), found.Digest, found.Version, found.Timestamp, found.Architecture ?? "") : null;
+        if (record && machine.Records.Update != update)
         {
-            machine.Records.Update = isNew ? new(reference.ToString(), found.Digest, found.Version, found.Timestamp, found.Architecture ?? "") : null;
+            machine.Records.Update = update;
+            // Only where it is news: who is told may look for updates, too.
             StatusChange.Announce(machine);
         }
 

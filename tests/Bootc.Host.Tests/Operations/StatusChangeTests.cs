@@ -60,6 +60,26 @@ public sealed class StatusChangeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_update_that_was_found_is_told_once_and_asks_for_no_reboot()
+    {
+        ImageReference stable = _machine.Publish(2);
+        await _machine.SwitchAsync(stable);
+        _machine.Finalize();
+        _machine.Reboot();
+        Directory.Delete(stable.Name, recursive: true);
+        Directory.Move(_machine.Publish(3).Name, stable.Name);
+        Forget();
+
+        (await _machine.UpgradeAsync(new() { Check = true })).Outcome.Should().Be(UpdateOutcome.Available);
+        IsTold().Should().BeTrue();
+
+        Forget();
+        await _machine.UpgradeAsync(new() { Check = true });
+        IsTold().Should().BeFalse();
+        File.Exists(RebootRequired).Should().BeFalse();
+    }
+
+    [Fact]
     public async Task A_rollback_asks_for_a_reboot_and_taking_it_back_does_not()
     {
         string first = _machine.Status().Booted!.Image!.Digest;
