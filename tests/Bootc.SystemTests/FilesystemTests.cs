@@ -32,7 +32,7 @@ public sealed class FilesystemTests
         try
         {
             string disk = LabInstall.NewDisk(folder.FullName);
-            await using (InstallerVm vm = await InstallerVm.StartAsync(image, disk))
+            await using (InstallerVm vm = await InstallerVm.StartAsync(image, new(disk)))
             {
                 GuestAnswer install = await vm.RunAsync(
                     $"podman run --rm --privileged --pid=host --network=none -v /dev:/dev -v /var/lib/containers:/var/lib/containers {image} "

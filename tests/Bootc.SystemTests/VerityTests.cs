@@ -41,7 +41,7 @@ public sealed partial class VerityTests(VerityTests.Machines machines) : IClassF
             _folder = Directory.CreateTempSubdirectory("bootc-verity").FullName;
             _image = await LabImages.Debian;
             string disk = LabInstall.NewDisk(_folder, size: DiskSize);
-            await using (InstallerVm vm = await InstallerVm.StartAsync(_image, disk))
+            await using (InstallerVm vm = await InstallerVm.StartAsync(_image, new(disk)))
             {
                 Install = await vm.RunAsync(
                     $"podman run --rm --privileged --pid=host --network=none --security-opt label=type:unconfined_t -v /dev:/dev -v /var/lib/containers:/var/lib/containers {_image} "
@@ -88,7 +88,7 @@ public sealed partial class VerityTests(VerityTests.Machines machines) : IClassF
         {
             string copy = Path.Join(_folder, "tampered.img");
             await LabProgram.RunAsync("cp", ["--sparse=always", disk, copy]);
-            await using InstallerVm vm = await InstallerVm.StartAsync(_image, copy);
+            await using InstallerVm vm = await InstallerVm.StartAsync(_image, new(copy));
             await AskAsync(vm, $"""
                 set -e
                 mount {InstallerVm.Target}2 /mnt

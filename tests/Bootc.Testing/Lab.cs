@@ -55,8 +55,8 @@ public static class Lab
         "installer",
         "trixie",
         [
-            "ca-certificates", "crun", "dbus", "dosfstools", "e2fsprogs", "fdisk", "fsverity", "initramfs-tools", "iproute2", "kmod",
-            "linux-image-cloud-amd64", "netavark", "podman", "systemd", "systemd-sysv", "udev", "zstd",
+            "ca-certificates", "crun", "dbus", "dosfstools", "e2fsprogs", "efibootmgr", "fdisk", "fsverity", "initramfs-tools", "iproute2",
+            "kmod", "linux-image-cloud-amd64", "netavark", "podman", "systemd", "systemd-sysv", "udev", "zstd",
         ],
         """
         --customize-hook=chroot "$1" sh -ec '

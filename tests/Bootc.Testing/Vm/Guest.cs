@@ -26,16 +26,23 @@ public static class Guest
     }
 
     /// <summary>The arguments for QEMU that give it the machine's firmware and disk.</summary>
-    internal static async Task<string[]> ArgumentsAsync(MachineState machine)
+    internal static async Task<string[]> ArgumentsAsync(MachineState machine) =>
+        [.. await FirmwareArgumentsAsync(machine), .. DiskArguments(machine)];
+
+    /// <summary>The arguments for QEMU that give it the machine's firmware.</summary>
+    internal static async Task<string[]> FirmwareArgumentsAsync(MachineState machine)
     {
         DebianTree tools = await Lab.ToolsTree;
         return
         [
             "-drive", $"if=pflash,format=raw,readonly=on,file={tools.PathOf("usr/share/OVMF/OVMF_CODE_4M.fd")}",
             "-drive", $"if=pflash,format=raw,file={machine.FirmwareVariables}",
-            "-drive", $"if=virtio,format={machine.Format},file={machine.Disk},cache=unsafe",
         ];
     }
+
+    /// <summary>The arguments for QEMU that give it the machine's disk.</summary>
+    internal static string[] DiskArguments(MachineState machine) =>
+        ["-drive", $"if=virtio,format={machine.Format},file={machine.Disk},cache=unsafe"];
 
     /// <summary>A new folder for the files of one run, kept for whoever has to find out what went wrong.</summary>
     internal static string NewFolder(string name)

@@ -22,21 +22,31 @@ public sealed class InstallerVm : IAsyncDisposable
 
     /// <summary>Starts the machine and waits until it is up.</summary>
     /// <param name="image">The image to have in its storage, by its name in the lab's.</param>
-    /// <param name="targetDisk">A raw disk image, which the machine writes to.</param>
-    public static async Task<InstallerVm> StartAsync(string image, string targetDisk, CancellationToken cancellationToken = default)
+    /// <param name="target">
+    /// What to install: its disk is written to, and where it has firmware, that starts this machine too and keeps what is written to it.
+    /// </param>
+    public static async Task<InstallerVm> StartAsync(string image, MachineState target, CancellationToken cancellationToken = default)
     {
         DebianTree tree = await Lab.InstallerTree;
         string[] disks = await Task.WhenAll(EnsureRootAsync(tree), EnsureStoreAsync(image));
         RunningGuest guest = await RunningGuest.StartAsync(
         [
             "-kernel", tree.PathOf("boot/vmlinuz"), "-initrd", tree.PathOf("boot/initrd.img"),
-            "-append", "console=ttyS0 root=/dev/vda rw quiet",
+            // A busy machine emulates too slowly for the kernel's test of the timer, which ends in a panic.
+            "-append", "console=ttyS0 root=/dev/vda rw quiet no_timer_check",
             .. disks.SelectMany(d => (string[])["-drive", $"if=virtio,format=raw,file={d},cache=unsafe,snapshot=on"]),
-            "-drive", $"if=virtio,format=raw,file={targetDisk},cache=unsafe",
+            .. Guest.DiskArguments(target),
+            .. target.FirmwareVariables is null ? [] : await Guest.FirmwareArgumentsAsync(target),
         ],
             Guest.NewFolder("installer"), mebibytes: Mebibytes, cancellationToken: cancellationToken);
         try
         {
+            if (target.FirmwareVariables is not null)
+            {
+                // The firmware swallows what comes through the port of the shell before it is done.
+                await guest.WaitForLoginAsync(cancellationToken);
+            }
+
             await guest.Shell.RunAsync($"mkdir -p {StoreOfGuest} && mount /dev/vdb {StoreOfGuest}", BootLimit, cancellationToken);
             return new(guest);
         }

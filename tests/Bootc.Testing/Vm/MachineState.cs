@@ -9,6 +9,16 @@ namespace Bootc.Testing.Vm;
 /// <param name="FirmwareVariables">The file of the UEFI variables; null for a machine that never ran.</param>
 public sealed record MachineState(string Disk, string Format = "raw", string? FirmwareVariables = null)
 {
+    private const string VariablesFile = "variables.fd";
+
+    /// <summary>A machine that its own firmware can start, with an empty disk; both are files in <paramref name="folder"/>.</summary>
+    public static async Task<MachineState> NewAsync(string folder, long diskSize)
+    {
+        MachineState machine = new(LabInstall.NewDisk(folder, size: diskSize), FirmwareVariables: Path.Join(folder, VariablesFile));
+        File.Copy(await BlankVariablesAsync(), machine.FirmwareVariables!);
+        return machine;
+    }
+
     /// <summary>The disk as one raw file at <paramref name="path"/>, for programs of this machine.</summary>
     public async Task<string> ToRawAsync(string path, CancellationToken cancellationToken = default)
     {
@@ -21,12 +31,14 @@ public sealed record MachineState(string Disk, string Format = "raw", string? Fi
     internal async Task<MachineState> BranchAsync(string folder, CancellationToken cancellationToken)
     {
         DebianTree tools = await Lab.ToolsTree;
-        MachineState branch = new(Path.Join(folder, "disk.qcow2"), "qcow2", Path.Join(folder, "variables.fd"));
+        MachineState branch = new(Path.Join(folder, "disk.qcow2"), "qcow2", Path.Join(folder, VariablesFile));
         await tools.RunAsync(
             "qemu-img",
             ["create", "-q", "-f", "qcow2", "-b", Path.GetFullPath(Disk), "-F", Format, branch.Disk],
             cancellationToken);
-        File.Copy(FirmwareVariables ?? tools.PathOf("usr/share/OVMF/OVMF_VARS_4M.fd"), branch.FirmwareVariables!, overwrite: true);
+        File.Copy(FirmwareVariables ?? await BlankVariablesAsync(), branch.FirmwareVariables!, overwrite: true);
         return branch;
     }
+
+    private static async Task<string> BlankVariablesAsync() => (await Lab.ToolsTree).PathOf("usr/share/OVMF/OVMF_VARS_4M.fd");
 }
