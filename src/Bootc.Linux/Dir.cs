@@ -306,15 +306,7 @@ public sealed unsafe partial class Dir : IDisposable
     public void SyncFilesystem() => _fd.SyncFilesystem();
 
     /// <summary>Bytes that this process may still write to the file system.</summary>
-    public long FreeBytes
-    {
-        get
-        {
-            StatFs status;
-            Syscall.Check(Libc.FStatFs(_fd, &status), "statfs", Path);
-            return (long)status.AvailableBlocks * status.BlockSize;
-        }
-    }
+    public long FreeBytes => _fd.AvailableBytes();
 
     public void Dispose() => _fd.Dispose();
 

@@ -133,6 +133,14 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
         return new(status);
     }
 
+    /// <summary>How many bytes the file system that holds this file has room for.</summary>
+    public long AvailableBytes()
+    {
+        StatVfs status;
+        Syscall.Check(Libc.FStatVfs(this, &status), "statvfs", Path);
+        return checked((long)(status.AvailableBlocks * status.FragmentSize));
+    }
+
     /// <summary>Whether the file has an extended attribute of this name.</summary>
     public bool HasXattr(PathName attribute)
     {

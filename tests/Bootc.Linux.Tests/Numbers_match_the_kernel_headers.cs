@@ -18,7 +18,7 @@ public class Numbers_match_the_kernel_headers
         #include <sched.h>
         #include <sys/file.h>
         #include <sys/stat.h>
-        #include <sys/statfs.h>
+        #include <sys/statvfs.h>
         #include <sys/prctl.h>
         #include <sys/syscall.h>
         #include <linux/mount.h>
@@ -70,11 +70,12 @@ public class Numbers_match_the_kernel_headers
     public void Structs_have_the_sizes_of_the_headers_for_arm64() =>
         AssertOnArm64(
         [
-            ("sizeof(struct statx)", Unsafe.SizeOf<StatX>()), ("sizeof(struct flock)", Unsafe.SizeOf<FLockRange>()),
+            ("sizeof(struct statx)", Unsafe.SizeOf<StatX>()), ("sizeof(struct statvfs)", Unsafe.SizeOf<StatVfs>()),
+            ("sizeof(struct flock)", Unsafe.SizeOf<FLockRange>()),
             ("sizeof(struct open_how)", Unsafe.SizeOf<OpenHow>()), ("sizeof(struct mount_attr)", Unsafe.SizeOf<MountAttr>()),
             ("sizeof(struct blkpg_ioctl_arg)", Unsafe.SizeOf<BlkpgArgument>()),
             ("sizeof(struct blkpg_partition)", Unsafe.SizeOf<BlkpgPartition>()), ("sizeof(struct loop_config)", Unsafe.SizeOf<LoopConfig>()),
-            ("sizeof(struct fsverity_enable_arg)", Unsafe.SizeOf<VerityEnableArgument>()), ("sizeof(struct statfs)", Unsafe.SizeOf<StatFs>()),
+            ("sizeof(struct fsverity_enable_arg)", Unsafe.SizeOf<VerityEnableArgument>()),
         ]);
 
     [Fact]
@@ -95,21 +96,22 @@ public class Numbers_match_the_kernel_headers
 
     [Fact]
     public void Structs_have_the_sizes_of_the_headers() =>
-        Ask([("statx", "sizeof(struct statx)"), ("statfs", "sizeof(struct statfs)"),
-            ("statfs_size", "offsetof(struct statfs, f_bsize)"), ("statfs_available", "offsetof(struct statfs, f_bavail)"), ("flock", "sizeof(struct flock)"),
+        Ask([("statx", "sizeof(struct statx)"), ("statvfs", "sizeof(struct statvfs)"),
+            ("statvfs_size", "offsetof(struct statvfs, f_frsize)"), ("statvfs_available", "offsetof(struct statvfs, f_bavail)"), ("flock", "sizeof(struct flock)"),
             ("open_how", "sizeof(struct open_how)"), ("mount_attr", "sizeof(struct mount_attr)"), ("blkpg", "sizeof(struct blkpg_ioctl_arg)"),
             ("blkpg_partition", "sizeof(struct blkpg_partition)"), ("loop_config", "sizeof(struct loop_config)"),
             ("loop_info", "sizeof(struct loop_info64)"), ("loop_inode", "offsetof(struct loop_info64, lo_inode)"),
             ("loop_rdevice", "offsetof(struct loop_info64, lo_rdevice)"),
             ("loop_flags", "offsetof(struct loop_config, info.lo_flags)"), ("loop_name", "offsetof(struct loop_config, info.lo_file_name)"),
             ("verity", "sizeof(struct fsverity_enable_arg)"), ("statx_mode", "offsetof(struct statx, stx_mode)"),
-            ("statx_mtime", "offsetof(struct statx, stx_mtime)"), ("statx_mnt", "offsetof(struct statx, stx_mnt_id)")])
+            ("statx_mtime", "offsetof(struct statx, stx_mtime)"), ("statx_mnt", "offsetof(struct statx, stx_mnt_id)"),
+            ("statvfs_frsize", "offsetof(struct statvfs, f_frsize)"), ("statvfs_bavail", "offsetof(struct statvfs, f_bavail)")])
             .Should().BeEquivalentTo(new Dictionary<string, long>
             {
                 ["statx"] = Unsafe.SizeOf<StatX>(),
-                ["statfs"] = Unsafe.SizeOf<StatFs>(),
-                ["statfs_size"] = Offset(new StatFs(), (ref StatFs s) => ref Unsafe.As<long, byte>(ref s.BlockSize)),
-                ["statfs_available"] = Offset(new StatFs(), (ref StatFs s) => ref Unsafe.As<ulong, byte>(ref s.AvailableBlocks)),
+                ["statvfs"] = Unsafe.SizeOf<StatVfs>(),
+                ["statvfs_size"] = Offset(new StatVfs(), (ref StatVfs s) => ref Unsafe.As<ulong, byte>(ref s.FragmentSize)),
+                ["statvfs_available"] = Offset(new StatVfs(), (ref StatVfs s) => ref Unsafe.As<ulong, byte>(ref s.AvailableBlocks)),
                 ["flock"] = Unsafe.SizeOf<FLockRange>(),
                 ["open_how"] = Unsafe.SizeOf<OpenHow>(),
                 ["mount_attr"] = Unsafe.SizeOf<MountAttr>(),
@@ -125,6 +127,8 @@ public class Numbers_match_the_kernel_headers
                 ["statx_mode"] = Offset(new StatX(), (ref StatX s) => ref Unsafe.As<ushort, byte>(ref s.Mode)),
                 ["statx_mtime"] = Offset(new StatX(), (ref StatX s) => ref Unsafe.As<StatXTimestamp, byte>(ref s.ModifyTime)),
                 ["statx_mnt"] = Offset(new StatX(), (ref StatX s) => ref Unsafe.As<ulong, byte>(ref s.MountId)),
+                ["statvfs_frsize"] = Offset(new StatVfs(), (ref StatVfs s) => ref Unsafe.As<ulong, byte>(ref s.FragmentSize)),
+                ["statvfs_bavail"] = Offset(new StatVfs(), (ref StatVfs s) => ref Unsafe.As<ulong, byte>(ref s.AvailableBlocks)),
             });
 
     private delegate ref byte Field<T>(ref T value);

@@ -39,7 +39,7 @@ public sealed partial class FailedWriteTests : IDisposable
         int failures = 0;
         for (int room = step; ; room += step)
         {
-            await using Mounted disk = await Mounted.NewAsync(Disk, $"{limit}{room}{(step == PageSize ? "k" : "")}");
+            await using Tmpfs disk = await Tmpfs.MountAsync(Disk, $"{limit}{room}{(step == PageSize ? "k" : "")}");
             ProgramOutput result = await PullAsync();
             if (result.ExitCode == 0)
             {
@@ -157,19 +157,4 @@ public sealed partial class FailedWriteTests : IDisposable
 
     [GeneratedRegex(@"^\d+ +write\(\d+<(pipe|/dev/)")]
     private static partial Regex ToPipe();
-
-    /// <summary>A tmpfs at a directory, for as long as it is wanted.</summary>
-    private sealed class Mounted(string path) : IAsyncDisposable
-    {
-        public static async Task<Mounted> NewAsync(string path, string options)
-        {
-            Directory.CreateDirectory(path);
-            await LabProgram.RunAsync("mount", ["-t", "tmpfs", "-o", options, "bootc-test", path]);
-            return new(path);
-        }
-
-        public async Task RemountAsync(string options) => await LabProgram.RunAsync("mount", ["-o", $"remount,{options}", path]);
-
-        public async ValueTask DisposeAsync() => await LabProgram.RunAsync("umount", [path]);
-    }
 }

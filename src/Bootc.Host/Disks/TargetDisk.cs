@@ -7,6 +7,9 @@ namespace Bootc.Host.Disks;
 /// <summary>The disk being installed to: a block device, or a file behind a loop device.</summary>
 public sealed class TargetDisk : IDisposable
 {
+    /// <summary>File systems keep some room for themselves: writes fail although a little is left.</summary>
+    private const long LeastRoom = 1 << 20;
+
     private readonly Fd? _file;
     private readonly LoopDevice? _loop;
     private readonly BlockDevice _device;
@@ -26,6 +29,12 @@ public sealed class TargetDisk : IDisposable
 
     /// <summary>Logical sector size in bytes.</summary>
     public int SectorSize => _device.SectorSize;
+
+    /// <summary>
+    /// Whether a write may have failed because the file could not grow: the file system it is in is full. Who writes to the loop device
+    /// hears of an input/output error.
+    /// </summary>
+    public bool CannotGrow => _file is not null && _file.AvailableBytes() < LeastRoom;
 
     public static TargetDisk Open(string path, bool viaLoopback)
     {

@@ -41,8 +41,14 @@ public sealed class Install(Programs programs, Steps steps)
         }
         catch (Exception e)
         {
+            bool cannotGrow = disk.CannotGrow;
             // A disk that looks installed but is not would be worse than an empty one, and what was on it is gone already.
             await disk.TryBlankAsync(programs);
+            if (cannotGrow && Failure.IsExpected(e))
+            {
+                throw new BootcException($"the file system of {plan.Device} has no space left for the file to grow", e);
+            }
+
             if (Failure.IsNoSpace(e))
             {
                 throw new BootcException($"{plan.Device} is too small for this image, which needs more space than its layers told; take a larger disk", e);

@@ -34,6 +34,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "syncfs", SetLastError = true)]
     internal static partial int SyncFs(Fd fd);
 
+    [LibraryImport(Name, EntryPoint = "fstatvfs", SetLastError = true)]
+    internal static partial int FStatVfs(Fd fd, StatVfs* status);
+
     [LibraryImport(Name, EntryPoint = "flock", SetLastError = true)]
     internal static partial int FLock(Fd fd, int operation);
 
@@ -45,9 +48,6 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name, EntryPoint = "ioctl", SetLastError = true)]
     internal static partial int IoCtl(Fd fd, nuint request, nint argument);
-
-    [LibraryImport(Name, EntryPoint = "fstatfs", SetLastError = true)]
-    internal static partial int FStatFs(Fd fd, StatFs* status);
 
     [LibraryImport(Name, EntryPoint = "statx", SetLastError = true)]
     internal static partial int StatX(Fd dir, byte* path, int flags, uint mask, StatX* status);

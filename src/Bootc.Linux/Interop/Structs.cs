@@ -45,12 +45,12 @@ internal struct StatX
     public ulong MountId;
 }
 
-/// <summary>struct statfs, sys/statfs.h (64-bit).</summary>
-[StructLayout(LayoutKind.Sequential, Size = 120)]
-internal struct StatFs
+/// <summary>struct statvfs, sys/statvfs.h (64-bit).</summary>
+[StructLayout(LayoutKind.Sequential, Size = 112)]
+internal struct StatVfs
 {
-    public long Type;
-    public long BlockSize;
+    public ulong BlockSize;
+    public ulong FragmentSize;
     public ulong Blocks;
     public ulong FreeBlocks;
     public ulong AvailableBlocks;
