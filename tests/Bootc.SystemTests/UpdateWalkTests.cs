@@ -67,7 +67,7 @@ public sealed class UpdateWalkTests : IAsyncLifetime
         await machine.RunAsync("bootc upgrade");
         Status(await machine.RunAsync("bootc status --json")).GetProperty("staged").GetProperty("softRebootCapable").GetBoolean().Should().BeTrue();
         await machine.RunAsync("echo before > /etc/lab-edited");
-        await machine.SoftRebootAsync("bootc upgrade --soft-reboot=required --apply; sleep 300");
+        await machine.SoftRebootAsync("bootc upgrade --soft-reboot=required --apply");
 
         (await machine.RunAsync("cat /proc/sys/kernel/random/boot_id")).Should().Be(boot);
         await ShouldRunAsync(machine, 3, rollback: 1, etc: "3\nbefore");
@@ -101,7 +101,7 @@ public sealed class UpdateWalkTests : IAsyncLifetime
         try
         {
             string disk = LabInstall.NewDisk(folder.FullName);
-            await using (InstallerVm vm = await InstallerVm.StartAsync(image, disk))
+            await using (InstallerVm vm = await InstallerVm.StartAsync(image, new(disk)))
             {
                 GuestAnswer install = await vm.RunAsync(
                     $"podman run --rm --privileged --pid=host --network=none -v /dev:/dev -v /var/lib/containers:/var/lib/containers {image} "
@@ -154,7 +154,8 @@ public sealed class UpdateWalkTests : IAsyncLifetime
         VersionOf(status, "rollback").Should().Be($"{rollback}");
         status.GetProperty("staged").ValueKind.Should().Be(JsonValueKind.Null);
         status.GetProperty("rollbackQueued").GetBoolean().Should().BeFalse();
-        (await machine.RunAsync("systemctl --failed --no-legend --plain")).Should().BeEmpty();
+        (await machine.RunAsync("systemctl --failed --no-legend --plain")).Should().BeEmpty(
+            await machine.RunAsync("systemctl --failed --no-legend --plain | cut -d' ' -f1 | xargs -rn 1 journalctl -b -n 20 --no-pager -u"));
     }
 
     private static JsonElement Status(string json) => JsonDocument.Parse(json).RootElement.GetProperty("status");

@@ -68,7 +68,7 @@ public sealed class KeptMachine : IAsyncDisposable
     {
         const string Count = "systemctl show --value -p SoftRebootsCount";
         string before = await RunAsync(Count);
-        await TryRunAsync(command);
+        await RunAsync($"systemd-run --quiet sh -c '{command}'");
         for (long began = Environment.TickCount64; Environment.TickCount64 - began < BootLimit.TotalMilliseconds;)
         {
             try
