@@ -1,15 +1,13 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Bootc.Host;
+using Bootc.Rendering;
 
 namespace Bootc;
 
 /// <summary>How a failure reaches the user: one line on stderr, what was tried first, then why it failed.</summary>
 internal static class ErrorReport
 {
-    /// <summary>Names and texts of an image, which may be as long as it likes, are part of messages; in characters.</summary>
-    private const int MaxLength = 4000;
-
     /// <summary>Writes <c>error: </c> and the whole chain of causes, outermost first, joined by <c>: </c>.</summary>
     public static void Write(TextWriter error, Exception failure)
     {
@@ -30,15 +28,7 @@ internal static class ErrorReport
             }
         }
 
-        error.WriteLine($"error: {OneLine(string.Join(": ", chain))}");
-    }
-
-    /// <summary>Text that may come from an image, so that it can neither move the cursor nor pass for further lines.</summary>
-    private static string OneLine(string text)
-    {
-        text = text.ReplaceLineEndings(" ");
-        text = text.Length > MaxLength ? $"{text[..(MaxLength / 2)]} … {text[^(MaxLength / 2)..]}" : text;
-        return string.Concat(text.Select(c => char.IsControl(c) ? $"\\x{(int)c:x2}" : c.ToString()));
+        error.WriteLine($"error: {PlainLine.Of(string.Join(": ", chain))}");
     }
 
     /// <summary>Writes what is wrong with the command line and where its help is.</summary>

@@ -74,7 +74,7 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
         {
             partition = Privileges.IsRoot
                 ? BootPartition.OpenForReading(await FindEspAsync(root, programs, cancellationToken))
-                : throw new BootcException("only root can see which deployments are there beside the booted one");
+                : throw new BootcException("only root may, so what is there beside the booted deployment is not shown; try it with sudo");
         }
         catch (Exception e) when (Failure.IsExpected(e))
         {

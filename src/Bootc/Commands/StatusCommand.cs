@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Bootc.Commands;
 
-/// <summary><c>bootc status</c>: what this machine runs.</summary>
+/// <summary><c>bootc status</c>: what this machine runs, and what it will.</summary>
 internal static class StatusCommand
 {
     public static Command Create()
@@ -31,9 +31,19 @@ internal static class StatusCommand
             using LoggerFactory loggers = Composition.CreateLoggers();
             HostStatus host = await HostStatus.ReadAsync(new Programs(loggers.CreateLogger<Programs>()), cancellationToken);
             bool asJson = parse.GetValue(format) is { } wanted ? wanted == "json" : parse.GetValue(json);
-            parse.InvocationConfiguration.Output.Write(asJson ? HostDocument.From(host).ToJson() : StatusText.Render(host, parse.GetValue(verbose)));
+            Write(host, new(asJson ? StatusFormat.Json : StatusFormat.Text, parse.GetValue(booted), parse.GetValue(verbose)), parse.InvocationConfiguration);
             return 0;
         });
         return command;
+    }
+
+    /// <summary>Problems go to stderr, so that stdout is the document in every format.</summary>
+    internal static void Write(HostStatus host, StatusView view, InvocationConfiguration console)
+    {
+        console.Output.Write(view.Render(host));
+        foreach (string problem in host.Problems)
+        {
+            console.Error.WriteLine($"warning: {PlainLine.Of(problem)}");
+        }
     }
 }

@@ -6,7 +6,7 @@ using Bootc.Oci;
 
 namespace Bootc.Rendering;
 
-/// <summary>The status for people: a block for each deployment, labels right-aligned under its title.</summary>
+/// <summary>The status for people: a block for each deployment, labels right-aligned under its title. Nobody is to parse it.</summary>
 internal static class StatusText
 {
     public static string Render(HostStatus host, bool verbose)
@@ -16,18 +16,48 @@ internal static class StatusText
             return "System is not deployed via bootc.\n";
         }
 
-        const string Title = "● Booted image";
-        StringBuilder text = new();
-        text.Append(CultureInfo.InvariantCulture, $"{Title}: {(booted.Image is { } image ? Name(image.Reference) : "unknown")}\n");
-        foreach ((string label, string value) in Rows(booted, host.UsrOverlay, verbose))
+        List<string> blocks = [];
+        if (host.Staged is { } staged)
         {
-            text.Append(label.PadLeft(Title.Length)).Append(": ").Append(value).Append('\n');
+            (string, string)[] lockRow = verbose ? [("Download-only", YesNo(staged.DownloadOnly))] : [];
+            blocks.Add(Block("  Staged image", staged, [.. Details(staged), .. lockRow]));
+        }
+
+        blocks.Add(Block("● Booted image", booted, [.. Overlay(host.UsrOverlay), .. Details(booted)]));
+        if (host.Rollback is { } rollback)
+        {
+            blocks.Add(Block("  Rollback image", rollback, Details(rollback)));
+        }
+
+        blocks.AddRange(host.Others.Select(other => Block("   Other image", other, Details(other))));
+
+        // Upstream's text does not tell; the words are those of bootc rollback.
+        if (host.RollbackQueued && host.Staged is null or { DownloadOnly: true })
+        {
+            blocks.Add("Next boot: rollback deployment\n");
+        }
+
+        return string.Join('\n', blocks);
+
+        IEnumerable<(string, string)> Details(DeploymentStatus deployment) => verbose ? VerboseRows(deployment) : [];
+    }
+
+    internal static string Name(ImageReference reference) =>
+        reference.Transport == ImageTransport.Registry ? reference.Name : $"{reference.TransportName}:{reference.Name}";
+
+    private static string Block(string title, DeploymentStatus deployment, IEnumerable<(string Label, string Value)> more)
+    {
+        StringBuilder text = new();
+        text.Append(CultureInfo.InvariantCulture, $"{title}: {(deployment.Image is { } image ? PlainLine.Of(Name(image.Reference)) : "unknown")}\n");
+        foreach ((string label, string value) in Rows(deployment).Concat(more).Concat(Damage(deployment)))
+        {
+            text.Append(label.PadLeft(title.Length)).Append(": ").Append(PlainLine.Of(value)).Append('\n');
         }
 
         return text.ToString();
     }
 
-    private static IEnumerable<(string Label, string Value)> Rows(DeploymentStatus deployment, UsrOverlay? overlay, bool verbose)
+    private static IEnumerable<(string Label, string Value)> Rows(DeploymentStatus deployment)
     {
         if (deployment.Image is { } image)
         {
@@ -35,33 +65,37 @@ internal static class StatusText
         }
 
         yield return ("Verity", deployment.Id.ToString());
-        if (deployment.Image is { Version: { } version } versioned)
+        if (deployment.Image is { Version: not null } versioned)
         {
-            yield return ("Version", versioned.Timestamp is { } built ? $"{version} ({Utc(built)})" : version);
+            yield return ("Version", Version(versioned));
         }
         else if (deployment.Image?.Timestamp is { } timestamp)
         {
             yield return ("Timestamp", Utc(timestamp));
         }
 
-        if (overlay is not null)
+        if (deployment.CachedUpdate is { } update && update.Digest != deployment.Image?.Digest)
         {
-            yield return ("/usr overlay", overlay.IsReadOnly ? "transient, read-only" : "transient, read/write");
-        }
-
-        if (verbose)
-        {
-            yield return ("FsVerity", deployment.MissingVerityAllowed ? "Not Enforced" : "Enforced");
-        }
-
-        if (deployment.Damage is { } damage)
-        {
-            yield return ("Damaged", damage);
+            yield return update.Version is null ? ("Update", "Available") : ("UpdateVersion", Version(update));
+            yield return ("UpdateDigest", update.Digest);
         }
     }
 
-    internal static string Name(ImageReference reference) =>
-        reference.Transport == ImageTransport.Registry ? reference.Name : $"{reference.TransportName}:{reference.Name}";
+    private static IEnumerable<(string Label, string Value)> VerboseRows(DeploymentStatus deployment)
+    {
+        yield return ("Soft-reboot", YesNo(deployment.SoftRebootCapable));
+        yield return ("FsVerity", deployment.MissingVerityAllowed ? "Not Enforced" : "Enforced");
+    }
+
+    private static IEnumerable<(string Label, string Value)> Overlay(UsrOverlay? overlay) =>
+        overlay is null ? [] : [("/usr overlay", overlay.IsReadOnly ? "transient, read-only" : "transient, read/write")];
+
+    private static IEnumerable<(string Label, string Value)> Damage(DeploymentStatus deployment) =>
+        deployment.Damage is { } damage ? [("Damaged", damage)] : [];
+
+    private static string Version(DeployedImage image) => image.Timestamp is { } built ? $"{image.Version} ({Utc(built)})" : image.Version!;
+
+    private static string YesNo(bool value) => value ? "yes" : "no";
 
     private static string Utc(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
 }

@@ -34,7 +34,7 @@ internal static class UpdateText
     }
 
     private static string Details(UpdateResult result) =>
-        (result.Image?.Version is { } version ? $"  Version: {version}\n" : "") + (result.Image is { } image ? $"  Digest: {image.Digest}\n" : "");
+        (result.Image?.Version is { } version ? $"  Version: {PlainLine.Of(version)}\n" : "") + (result.Image is { } image ? $"  Digest: {image.Digest}\n" : "");
 
     private static string Layers(LayerDifference? layers) => layers is null
         ? ""

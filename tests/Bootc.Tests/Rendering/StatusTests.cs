@@ -1,68 +1,82 @@
 using System.Text.Json;
-using Bootc.Composefs;
-using Bootc.Host.Deployments;
+using Bootc.Commands;
 using Bootc.Host.Operations;
-using Bootc.Oci;
 using Bootc.Rendering;
+using Bootc.Testing;
 
 namespace Bootc.Tests.Rendering;
 
 public class StatusTests
 {
-    private static readonly string Id = new('a', 128);
-    private static readonly string Digest = $"sha256:{new string('1', 64)}";
-
-    private static readonly DeploymentStatus Deployment = new(
-        ObjectId.Parse(Id),
-        new(ImageReference.Parse("docker://quay.io/os/edge:7"), Digest, "7.1", new DateTimeOffset(2026, 7, 2, 8, 15, 0, TimeSpan.Zero), "amd64"),
-        "bls",
-        "beef",
-        "systemd",
-        MissingVerityAllowed: true,
-        Damage: null);
+    private static readonly string Goldens = Checkout.PathOf("tests", "Bootc.Tests", "Rendering", "goldens");
 
     private const string Expected = """
         {"apiVersion":"org.containers.bootc/v1","kind":"BootcHost","metadata":{"name":"host"},
         "spec":{"bootOrder":"default","image":{"image":"quay.io/os/edge:7","transport":"registry"}},
         "status":{"booted":{"cachedUpdate":null,
-        "composefs":{"bootDigest":"beef","bootType":"Bls","bootloader":"systemd","missingVerityAllowed":true,"verity":"ID"},"downloadOnly":false,
+        "composefs":{"bootDigest":"BOOT","bootType":"Bls","bootloader":"systemd","missingVerityAllowed":true,"verity":"VERITY"},"downloadOnly":false,
         "image":{"architecture":"amd64","image":{"image":"quay.io/os/edge:7","transport":"registry"},"imageDigest":"DIGEST",
         "timestamp":"2026-07-02T08:15:00+00:00","version":"7.1"},
         "incompatible":false,"ostree":null,"pinned":false,"softRebootCapable":false,"store":null},
         "readOnly":false,"rollback":null,"rollbackQueued":false,"staged":null,"type":"bootcHost","usrOverlay":null}}
         """;
 
+    public static TheoryData<string> States() => [.. HostStates.All.Keys];
+
+    /// <summary>What a terminal shows, against tests/Bootc.Tests/Rendering/goldens/. To have one written anew, delete it and run the test.</summary>
+    [Theory]
+    [MemberData(nameof(States))]
+    public async Task Text_is_what_was_agreed(string state)
+    {
+        string shown = $"$ bootc status\n{Show(StatusFormat.Text)}\n$ bootc status --verbose\n{Show(StatusFormat.Text, verbose: true)}";
+
+        await GoldenAsync($"{state}.txt", shown);
+
+        string Show(StatusFormat format, bool verbose = false)
+        {
+            using StringWriter terminal = new();
+            StatusCommand.Write(HostStates.All[state], new(format, Verbose: verbose), new() { Output = terminal, Error = terminal });
+            return terminal.ToString();
+        }
+    }
+
     [Fact]
-    public void Text_has_a_row_for_each_fact_aligned_under_the_title() =>
-        StatusText.Render(new(Deployment) { UsrOverlay = new(IsReadOnly: false) }, verbose: true).Should().Be($"""
-            ● Booted image: quay.io/os/edge:7
-                    Digest: {Digest} (amd64)
-                    Verity: {Id}
-                   Version: 7.1 (2026-07-02T08:15:00Z)
-              /usr overlay: transient, read/write
-                  FsVerity: Not Enforced
+    public void Problems_are_warnings_on_stderr_whatever_the_format()
+    {
+        using StringWriter output = new();
+        using StringWriter error = new();
+
+        StatusCommand.Write(HostStates.All["problems"], new(StatusFormat.Json), new() { Output = output, Error = error });
+
+        JsonDocument.Parse(output.ToString()).RootElement.GetProperty("kind").GetString().Should().Be("BootcHost");
+        error.ToString().Should().Be("""
+            warning: the boot entry x.conf cannot be understood: boot entry has no "linux"
+            warning: the update to a was not applied at the last shutdown: b c
 
             """);
+    }
 
     [Fact]
-    public void Text_of_a_damaged_deployment_says_what_is_wrong() =>
-        StatusText.Render(new(Deployment with { Image = null, Damage = "the origin is missing" }), verbose: false).Should().Be($"""
-            ● Booted image: unknown
-                    Verity: {Id}
-                   Damaged: the origin is missing
+    public void Only_the_booted_deployment_is_shown_when_that_is_asked_for()
+    {
+        HostStatus host = HostStates.All["others"] with { Staged = HostStates.All["staged"].Staged };
 
-            """);
-
-    [Fact]
-    public void Text_elsewhere_says_that_this_is_no_bootc_system() =>
-        StatusText.Render(HostStatus.NotDeployed, verbose: false).Should().Be("System is not deployed via bootc.\n");
+        new StatusView(StatusFormat.Text, BootedOnly: true).Render(host).Should().Be(StatusText.Render(HostStates.All["booted"], verbose: false));
+        JsonElement status = JsonDocument.Parse(new StatusView(StatusFormat.Json, BootedOnly: true).Render(host)).RootElement.GetProperty("status");
+        status.GetProperty("staged").ValueKind.Should().Be(JsonValueKind.Null);
+        status.GetProperty("rollback").ValueKind.Should().Be(JsonValueKind.Null);
+        status.TryGetProperty("otherDeployments", out _).Should().BeFalse();
+    }
 
     [Fact]
     public void Json_is_compact_and_sorted_and_has_the_members_of_upstream()
     {
-        string json = HostDocument.From(new(Deployment)).ToJson();
+        string json = HostDocument.From(HostStates.All["booted"]).ToJson();
 
-        json.Should().Be(Expected.ReplaceLineEndings("").Replace("ID", Id, StringComparison.Ordinal).Replace("DIGEST", Digest, StringComparison.Ordinal));
+        json.Should().Be(Expected.ReplaceLineEndings("")
+            .Replace("VERITY", new('a', 128), StringComparison.Ordinal)
+            .Replace("BOOT", new('a', 64), StringComparison.Ordinal)
+            .Replace("DIGEST", $"sha256:{new string('1', 64)}", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -72,5 +86,18 @@ public class StatusTests
 
         status.GetProperty("booted").ValueKind.Should().Be(JsonValueKind.Null);
         status.GetProperty("type").ValueKind.Should().Be(JsonValueKind.Null);
+    }
+
+    private static async Task GoldenAsync(string name, string shown)
+    {
+        string golden = Path.Join(Goldens, name);
+        if (!File.Exists(golden))
+        {
+            Directory.CreateDirectory(Goldens);
+            await File.WriteAllTextAsync(golden, shown);
+            Assert.Fail($"{golden} was missing; it is written now, look at it and commit it");
+        }
+
+        shown.Should().Be(await File.ReadAllTextAsync(golden));
     }
 }
