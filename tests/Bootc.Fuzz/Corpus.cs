@@ -16,6 +16,7 @@ internal static class Corpus
         ["dumpfile"] = () => new DumpfileTarget(),
         ["erofs"] = () => new ErofsTarget(),
         ["file-contexts"] = () => new FileContextsTarget(),
+        ["host-document"] = () => new HostDocumentTarget(),
         ["image-json"] = () => new ImageJsonTarget(),
         ["install-toml"] = () => new InstallTomlTarget(),
         ["layer-zstd"] = () => new LayerTarget(),

@@ -93,7 +93,7 @@ public sealed class FilesystemTests
         .Ask("write", "touch /etc/x && touch /var/x")
         // systemd ran in the initrd, and root setup was a unit of it.
         .Ask("made-by-dracut", "journalctl --boot --unit=bootc-root-setup.service --grep=Finished")
-        .Ask("status", "bootc status")
+        .Ask("status", "bootc status --format humanreadable")
         .Ask("space", "findmnt -n -o FSTYPE,USED,SIZE --bytes /sysroot; ls -la /usr/lib/modules/*/initramfs.img")
         .Ask("failed", "systemctl --failed --no-legend --plain");
 }

@@ -42,7 +42,7 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
             .Ask("root", "findmnt -n -o SOURCE,FSTYPE,OPTIONS /")
             .Ask("cmdline", "cat /proc/cmdline")
             .Ask("status", "bootc status --json")
-            .Ask("text", "bootc status --verbose")
+            .Ask("text", "bootc status --format humanreadable --verbose")
             .Ask("origin", "cat /sysroot/state/deploy/*/*.origin")
             .Ask("aleph", "cat /sysroot/.bootc-aleph.json")
             .Ask("loader", "cat /sys/firmware/efi/efivars/LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f | tail -c +5 | tr -d '\\0'")

@@ -70,7 +70,7 @@ public sealed partial class VerityTests(VerityTests.Machines machines) : IClassF
             .Ask("root", "findmnt -n -o SOURCE,OPTIONS /")
             .Ask("cmdline", "cat /proc/cmdline")
             .Ask("aleph", "cat /sysroot/.bootc-aleph.json")
-            .Ask("status", "bootc status --verbose")
+            .Ask("status", "bootc status --format humanreadable --verbose")
             .Ask("failed", "systemctl --failed --no-legend --plain")
             .Ask("changed", $"cat {Changed} | wc -c")
             .Ask("read-changed", $"cat {Changed} > /dev/null")

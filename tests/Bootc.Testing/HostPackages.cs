@@ -30,6 +30,8 @@ public static class HostPackages
         ("skopeo", "/usr/bin/skopeo"),
         ("zstd", "/usr/bin/zstd"),
         ("python3", "/usr/bin/python3"),
+        ("python3-yaml", "/usr/lib/python3/dist-packages/yaml/__init__.py"),
+        ("python3-jsonschema", "/usr/lib/python3/dist-packages/jsonschema/__init__.py"),
         // Reads the C headers that our numbers are compared with.
         ("gcc", "/usr/bin/gcc"),
         // NativeAOT links with these. Not gcc: it does not pass on what lld needs for a static program.

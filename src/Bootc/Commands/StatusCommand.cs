@@ -11,8 +11,12 @@ internal static class StatusCommand
 {
     public static Command Create()
     {
-        Option<string?> format = new("--format") { Description = "humanreadable or json", HelpName = "FORMAT" };
-        format.AcceptOnlyFromAmong("humanreadable", "json");
+        Option<string?> format = new("--format")
+        {
+            Description = "humanreadable, yaml or json; unless set, the first on a terminal and the second elsewhere",
+            HelpName = "FORMAT",
+        };
+        format.AcceptOnlyFromAmong("humanreadable", "yaml", "json");
         Option<bool> json = new("--json") { Description = "The same as --format json" };
         Option<int> formatVersion = new("--format-version") { Description = "Version of the document: 0 or 1, which are the same", HelpName = "N" };
         formatVersion.Validators.Add(result =>
@@ -30,12 +34,22 @@ internal static class StatusCommand
         {
             using LoggerFactory loggers = Composition.CreateLoggers();
             HostStatus host = await HostStatus.ReadAsync(new Programs(loggers.CreateLogger<Programs>()), cancellationToken);
-            bool asJson = parse.GetValue(format) is { } wanted ? wanted == "json" : parse.GetValue(json);
-            Write(host, new(asJson ? StatusFormat.Json : StatusFormat.Text, parse.GetValue(booted), parse.GetValue(verbose)), parse.InvocationConfiguration);
+            StatusFormat wanted = Choose(parse.GetValue(format), parse.GetValue(json), IsTerminal(parse.InvocationConfiguration.Output));
+            Write(host, new(wanted, parse.GetValue(booted), parse.GetValue(verbose)), parse.InvocationConfiguration);
             return 0;
         });
         return command;
     }
+
+    /// <summary>The form that two options and where the output goes amount to.</summary>
+    internal static StatusFormat Choose(string? format, bool json, bool isTerminal) => format switch
+    {
+        "humanreadable" => StatusFormat.Text,
+        "yaml" => StatusFormat.Yaml,
+        "json" => StatusFormat.Json,
+        _ when json => StatusFormat.Json,
+        _ => isTerminal ? StatusFormat.Text : StatusFormat.Yaml,
+    };
 
     /// <summary>Problems go to stderr, so that stdout is the document in every format.</summary>
     internal static void Write(HostStatus host, StatusView view, InvocationConfiguration console)
@@ -46,4 +60,6 @@ internal static class StatusCommand
             console.Error.WriteLine($"warning: {PlainLine.Of(problem)}");
         }
     }
+
+    private static bool IsTerminal(TextWriter output) => ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
 }

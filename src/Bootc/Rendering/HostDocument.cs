@@ -1,23 +1,24 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Bootc.Documents;
 using Bootc.Host.Deployments;
 using Bootc.Host.Operations;
 
 namespace Bootc.Rendering;
 
 /// <summary>
-/// The BootcHost document of <c>bootc status --json</c>, version org.containers.bootc/v1. Members are in the order of their
-/// names, since upstream's JSON is canonical: sorted and compact.
+/// The BootcHost document of <c>bootc status</c>, version org.containers.bootc/v1. Members are in the order of upstream's types, which
+/// its YAML has, too; its JSON is canonical: sorted and compact.
 /// </summary>
-internal sealed record HostDocument(string ApiVersion, string Kind, HostMetadata Metadata, HostSpec Spec, HostStatusDocument Status)
+internal sealed record HostDocument(string ApiVersion, string Kind, HostMetadata Metadata, HostSpecDocument Spec, HostStatusDocument Status)
 {
+    private static readonly HostJson Json = new(new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase });
+
     // Nothing here ends up in HTML; the default would write "+" and "<" as escapes.
-    private static readonly HostJson Json = new(new JsonSerializerOptions
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    });
+    private static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static HostDocument From(HostStatus host)
     {
@@ -27,72 +28,114 @@ internal sealed record HostDocument(string ApiVersion, string Kind, HostMetadata
             "org.containers.bootc/v1",
             "BootcHost",
             new("host"),
-            new(host.RollbackQueued ? "rollback" : "default", (staged ?? booted)?.Image?.Image),
+            new((staged ?? booted)?.Image?.Image, host.RollbackQueued ? "rollback" : "default"),
             new(
+                staged,
                 booted,
                 host.Others.IsEmpty ? null : [.. host.Others.Select(BootEntryDocument.From)],
-                host.IsReadOnly,
                 host.Rollback is null ? null : BootEntryDocument.From(host.Rollback),
                 host.RollbackQueued,
-                staged,
                 booted?.Image is null ? null : "bootcHost",
-                host.UsrOverlay is null ? null : new(host.UsrOverlay.IsReadOnly ? "readOnly" : "readWrite", "transient")));
+                host.UsrOverlay is null ? null : new(host.UsrOverlay.IsReadOnly ? "readOnly" : "readWrite", "transient"),
+                host.IsReadOnly));
     }
 
-    public string ToJson() => JsonSerializer.Serialize(this, Json.HostDocument);
+    public string ToJson()
+    {
+        ArrayBufferWriter<byte> output = new();
+        using (Utf8JsonWriter json = new(output, Plain))
+        {
+            WriteSorted(ToElement(), json);
+        }
+
+        return Encoding.UTF8.GetString(output.WrittenSpan);
+    }
+
+    public string ToYaml() => YamlWriter.Write(ToElement());
+
+    private JsonElement ToElement() => JsonSerializer.SerializeToElement(this, Json.HostDocument);
+
+    private static void WriteSorted(JsonElement element, Utf8JsonWriter json)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.Object:
+                json.WriteStartObject();
+                foreach (JsonProperty member in element.EnumerateObject().OrderBy(member => member.Name, StringComparer.Ordinal))
+                {
+                    json.WritePropertyName(member.Name);
+                    WriteSorted(member.Value, json);
+                }
+
+                json.WriteEndObject();
+                break;
+            case JsonValueKind.Array:
+                json.WriteStartArray();
+                foreach (JsonElement item in element.EnumerateArray())
+                {
+                    WriteSorted(item, json);
+                }
+
+                json.WriteEndArray();
+                break;
+            default:
+                element.WriteTo(json);
+                break;
+        }
+    }
 }
 
 internal sealed record HostMetadata(string Name);
 
-internal sealed record HostSpec(string BootOrder, ImageReferenceDocument? Image);
+internal sealed record HostSpecDocument(ImageReferenceDocument? Image, string BootOrder);
 
 internal sealed record HostStatusDocument(
+    BootEntryDocument? Staged,
     BootEntryDocument? Booted,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BootEntryDocument[]? OtherDeployments,
-    bool ReadOnly,
     BootEntryDocument? Rollback,
     bool RollbackQueued,
-    BootEntryDocument? Staged,
     string? Type,
-    UsrOverlayDocument? UsrOverlay);
+    UsrOverlayDocument? UsrOverlay,
+    bool ReadOnly);
 
 internal sealed record UsrOverlayDocument(string AccessMode, string Persistence);
 
 /// <summary>Ostree and Store are always null: only ostree systems have them.</summary>
 internal sealed record BootEntryDocument(
-    ImageStatusDocument? CachedUpdate,
-    ComposefsDocument? Composefs,
-    bool DownloadOnly,
     ImageStatusDocument? Image,
+    ImageStatusDocument? CachedUpdate,
     bool Incompatible,
-    string? Ostree,
     bool Pinned,
     bool SoftRebootCapable,
-    string? Store)
+    bool DownloadOnly,
+    string? Store,
+    string? Ostree,
+    ComposefsDocument? Composefs)
 {
     public static BootEntryDocument From(DeploymentStatus deployment) => new(
-        deployment.CachedUpdate is null ? null : ImageStatusDocument.From(deployment.CachedUpdate),
-        new(
-            deployment.BootDigest,
-            deployment.BootType == "uki" ? "Uki" : "Bls",
-            deployment.BootLoader,
-            deployment.MissingVerityAllowed,
-            deployment.Id.ToString()),
-        deployment.DownloadOnly,
         deployment.Image is null ? null : ImageStatusDocument.From(deployment.Image),
+        deployment.CachedUpdate is null ? null : ImageStatusDocument.From(deployment.CachedUpdate),
         Incompatible: false,
-        Ostree: null,
         Pinned: false,
         deployment.SoftRebootCapable,
-        Store: null);
+        deployment.DownloadOnly,
+        Store: null,
+        Ostree: null,
+        new(
+            deployment.Id.ToString(),
+            deployment.BootType == "uki" ? "Uki" : "Bls",
+            deployment.BootLoader,
+            deployment.BootDigest,
+            deployment.MissingVerityAllowed));
 }
 
-internal sealed record ComposefsDocument(string? BootDigest, string BootType, string Bootloader, bool MissingVerityAllowed, string Verity);
+internal sealed record ComposefsDocument(string Verity, string BootType, string Bootloader, string? BootDigest, bool MissingVerityAllowed);
 
-internal sealed record ImageStatusDocument(string Architecture, ImageReferenceDocument Image, string ImageDigest, DateTimeOffset? Timestamp, string? Version)
+internal sealed record ImageStatusDocument(ImageReferenceDocument Image, string? Version, DateTime? Timestamp, string ImageDigest, string Architecture)
 {
-    public static ImageStatusDocument From(DeployedImage image) =>
-        new(image.Architecture ?? "", new(image.Reference.Name, image.Reference.TransportName), image.Digest, image.Timestamp, image.Version);
+    public static ImageStatusDocument From(DeployedImage image) => new(
+        new(image.Reference.Name, image.Reference.TransportName), image.Version, image.Timestamp?.UtcDateTime, image.Digest, image.Architecture ?? "");
 }
 
 internal sealed record ImageReferenceDocument(string Image, string Transport);

@@ -6,6 +6,7 @@ namespace Bootc.Rendering;
 internal enum StatusFormat
 {
     Text,
+    Yaml,
     Json,
 }
 
@@ -25,6 +26,12 @@ internal sealed record StatusView(StatusFormat Format, bool BootedOnly = false, 
             document = document with { Status = document.Status with { Staged = null, Rollback = null, OtherDeployments = null } };
         }
 
-        return Format == StatusFormat.Json ? document.ToJson() : StatusText.Render(host, Verbose);
+        return Format switch
+        {
+            StatusFormat.Text => StatusText.Render(host, Verbose),
+            StatusFormat.Yaml => document.ToYaml(),
+            StatusFormat.Json => document.ToJson(),
+            _ => throw new InvalidOperationException($"unknown format {Format}"),
+        };
     }
 }

@@ -8,7 +8,7 @@ namespace Bootc.Fuzz.Engine;
 internal sealed class InstrumentedCopy : IDisposable
 {
     private static readonly string[] Instrumented =
-        ["Bootc.Linux.dll", "Bootc.Oci.dll", "Bootc.Composefs.dll", "Bootc.Host.dll", "bootc-root-setup.dll", "Tomlyn.dll"];
+        ["Bootc.Linux.dll", "Bootc.Oci.dll", "Bootc.Composefs.dll", "Bootc.Host.dll", "bootc.dll", "bootc-root-setup.dll", "Tomlyn.dll"];
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-fuzz-");
 

@@ -34,7 +34,7 @@ internal static class DemoCommand
         string prompt = await StepAsync("Boot to the login prompt", () => guest.WaitForLoginAsync(cancellationToken));
         Console.WriteLine($"\n{prompt}\n");
         GuestAnswer status = await StepAsync(
-            "Ask the machine for its status", () => guest.Shell.RunAsync("bootc status", StatusLimit, cancellationToken));
+            "Ask the machine for its status", () => guest.Shell.RunAsync("bootc status --format humanreadable", StatusLimit, cancellationToken));
         Console.WriteLine($"\n# bootc status\n{status.Output}{status.Error}");
 
         foreach ((string what, TimeSpan took) in steps)

@@ -16,7 +16,7 @@ public class StatusTests
         "status":{"booted":{"cachedUpdate":null,
         "composefs":{"bootDigest":"BOOT","bootType":"Bls","bootloader":"systemd","missingVerityAllowed":true,"verity":"VERITY"},"downloadOnly":false,
         "image":{"architecture":"amd64","image":{"image":"quay.io/os/edge:7","transport":"registry"},"imageDigest":"DIGEST",
-        "timestamp":"2026-07-02T08:15:00+00:00","version":"7.1"},
+        "timestamp":"2026-07-02T08:15:00Z","version":"7.1"},
         "incompatible":false,"ostree":null,"pinned":false,"softRebootCapable":false,"store":null},
         "readOnly":false,"rollback":null,"rollbackQueued":false,"staged":null,"type":"bootcHost","usrOverlay":null}}
         """;
@@ -39,6 +39,49 @@ public class StatusTests
             return terminal.ToString();
         }
     }
+
+    /// <summary>With the schema that upstream publishes, where it is at hand.</summary>
+    public static TheoryData<string, string?> StatesWithSchema()
+    {
+        TheoryData<string, string?> data = [];
+        foreach (string state in HostStates.All.Keys)
+        {
+            data.Add(state, null);
+            if (Checkout.Beside("shared/vectors/schema") is { } folder)
+            {
+                data.Add(state, Path.Join(folder, "host-v1.schema.json"));
+            }
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(StatesWithSchema))]
+    public async Task Json_and_yaml_are_the_same_canonical_document_and_the_schema_allows_it(string state, string? schema)
+    {
+        HostDocument document = HostDocument.From(HostStates.All[state]);
+
+        ProgramOutput judged = await HostDocumentJudge.CheckAsync(document.ToJson(), document.ToYaml(), schema);
+
+        judged.ExitCode.Should().Be(0, "{0}", judged);
+    }
+
+    [Theory]
+    [InlineData("hostile")]
+    [InlineData("others")]
+    [InlineData("not-deployed")]
+    public Task Yaml_is_what_was_agreed(string state) => GoldenAsync($"{state}.yaml", HostDocument.From(HostStates.All[state]).ToYaml());
+
+    [Theory]
+    [InlineData(null, false, true, "Text")]
+    [InlineData(null, false, false, "Yaml")]
+    [InlineData(null, true, true, "Json")]
+    [InlineData("humanreadable", true, false, "Text")]
+    [InlineData("yaml", true, true, "Yaml")]
+    [InlineData("json", false, true, "Json")]
+    public void The_form_is_what_was_asked_for_or_suits_where_it_goes(string? format, bool json, bool isTerminal, string chosen) =>
+        StatusCommand.Choose(format, json, isTerminal).ToString().Should().Be(chosen);
 
     [Fact]
     public void Problems_are_warnings_on_stderr_whatever_the_format()
