@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Diagnostics;
 using Bootc.Linux;
 using CliWrap;
 using CliWrap.Buffered;
@@ -57,5 +58,24 @@ public sealed class Programs(ILogger<Programs> logger)
         string words = $"{result.StandardOutput.Trim()} {result.StandardError.Trim()}".Trim().ReplaceLineEndings("; ");
         words = words.Length > LastWordsLimit ? $": … {words[^LastWordsLimit..]}" : words.Length > 0 ? $": {words}" : "";
         throw new BootcException($"{string.Join(' ', [program, .. arguments])}: exit code {result.ExitCode}{words}");
+    }
+
+    /// <summary>Runs a program that itself talks to the user, on the terminal of this process.</summary>
+    public async Task RunOnTerminalAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        logger.LogDebug("running {Program} {Arguments}", program, string.Join(' ', arguments));
+        try
+        {
+            using Process process = Process.Start(new ProcessStartInfo(program, arguments))!;
+            await process.WaitForExitAsync(cancellationToken);
+            if (process.ExitCode != 0)
+            {
+                throw new BootcException($"{program}: exit code {process.ExitCode}");
+            }
+        }
+        catch (Win32Exception e)
+        {
+            throw new BootcException($"{program} could not be started", e);
+        }
     }
 }

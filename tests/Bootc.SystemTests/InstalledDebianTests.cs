@@ -20,6 +20,13 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
             GuestProbe probe = new();
             Facts(probe)
                 .Ask("mark", "echo of-this-machine > /etc/mark && echo of-this-machine > /var/mark")
+                .Ask("yaml", "bootc status")
+                .Ask("edit", "bootc status > /run/host.yaml && bootc edit --filename /run/host.yaml")
+                .Ask("edit-both", "sed -e 's/^    transport: .*/    transport: oci/' -e 's|^    image: .*|    image: /x|' -e 's/bootOrder: .*/bootOrder: rollback/' /run/host.yaml > /run/both.yaml; bootc edit -f /run/both.yaml")
+                .Ask("edit-order", "sed 's/bootOrder: .*/bootOrder: rollback/' /run/host.yaml > /run/order.yaml; bootc edit -f /run/order.yaml")
+                .Ask("editor", "EDITOR='sed -i s/kind:.*/kind:/' bootc edit")
+                .Ask("config-diff", "bootc config-diff")
+                .Ask("unprivileged", "setpriv --reuid=65534 --regid=65534 --clear-groups bootc status --format humanreadable")
                 .Ask("write-usr", "touch /usr/x")
                 .Ask("write-sysroot", "touch /sysroot/x")
                 .Ask("timer", "systemctl enable --quiet --now bootc-fetch-apply-updates.timer; systemctl list-timers --no-legend --plain bootc-fetch-apply-updates.timer")
@@ -154,6 +161,37 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
         boots.First["origin"].Text.Should().Contain(booted.GetProperty("image").GetProperty("imageDigest").GetString());
         boots.First["text"].Text.Should().StartWith($"● Booted image: {LabInstall.TargetImage}\n").And.Contain("Not Enforced");
     }
+
+    [Fact]
+    public async Task Status_is_the_same_document_as_json_and_in_a_pipe_as_yaml()
+    {
+        ProgramOutput judged = await HostDocumentJudge.CheckAsync(boots.First["status"].Output, boots.First["yaml"].Output, schema: null);
+
+        judged.ExitCode.Should().Be(0, "{0}", judged);
+    }
+
+    [Fact]
+    public void Status_without_root_shows_what_everybody_may_know_and_says_what_is_missing()
+    {
+        boots.First["unprivileged"].ExitCode.Should().Be(0, boots.First["unprivileged"].Error);
+        boots.First["unprivileged"].Text.Should().StartWith($"● Booted image: {LabInstall.TargetImage}\n").And.Contain($"Verity: {Id}");
+        boots.First["unprivileged"].Error.Should().Be(
+            "warning: the boot entries cannot be read: only root may, so what is there beside the booted deployment is not shown; try it with sudo\n");
+    }
+
+    [Fact]
+    public void Edit_does_nothing_where_nothing_changed_and_says_what_it_cannot_do()
+    {
+        boots.First["edit"].Text.Should().Be("Edit cancelled, no changes made.");
+        boots.First["edit"].ExitCode.Should().Be(0);
+        boots.First["edit-both"].Error.Should().Be("error: spec.image and spec.bootOrder cannot both be changed at once; change one, and then the other\n");
+        boots.First["edit-order"].Error.Should().Be("error: there is no other deployment to go back to; one is there after the first update\n");
+        boots.First["editor"].Error.Should().Be("error: the edited document: kind is not BootcHost\n");
+    }
+
+    [Fact]
+    public void Config_diff_lists_what_the_machine_did_to_etc() =>
+        boots.First["config-diff"].Text.Split('\n').Should().Contain("added       /etc/mark").And.NotContain(line => line.StartsWith("unmergeable"));
 
     [Fact]
     public async Task The_bootc_in_the_image_is_the_published_one() =>

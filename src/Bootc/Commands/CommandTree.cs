@@ -17,11 +17,13 @@ internal static class CommandTree
         UpgradeCommand.Create(),
         SwitchCommand.Create(),
         RollbackCommand.Create(),
+        EditCommand.Create(),
         StatusCommand.Create(),
         UsrOverlayCommand.Create(),
         InstallCommand.Create(),
         ContainerCommand.Create(),
         FinalizeStagedCommand.Create(),
+        ConfigDiffCommand.Create(),
         DeleteDeploymentCommand.Create(),
         InternalsCommand.Create(),
     };

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Bootc.Host;
 using Bootc.Host.Operations;
+using Bootc.Rendering;
 
 namespace Bootc.Commands;
 
@@ -31,7 +32,7 @@ internal static class RollbackCommand
                 async tools =>
                 {
                     RollbackResult result = new Rollback(tools.Machine, new Systemd(tools.Programs), tools.Steps).Run();
-                    Describe(result, parse.InvocationConfiguration);
+                    RollbackText.Write(result, parse.InvocationConfiguration);
                     await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(
                         result.IsReverted ? null : parse.GetValue(softReboot), parse.GetValue(apply) && !result.IsReverted, cancellationToken);
                     return true;
@@ -40,24 +41,5 @@ internal static class RollbackCommand
             return 0;
         });
         return command;
-    }
-
-    private static void Describe(RollbackResult result, InvocationConfiguration console)
-    {
-        if (result.DroppedStaged)
-        {
-            console.Output.WriteLine("notice: Dropped the staged update");
-        }
-
-        if (result.IsReverted)
-        {
-            console.Output.WriteLine("notice: Reverting queued rollback state");
-        }
-
-        console.Output.WriteLine($"Next boot: {(result.IsReverted ? "current" : "rollback")} deployment");
-        foreach (string what in result.Overrides)
-        {
-            console.Error.WriteLine($"warning: {what}, whatever the order of the boot entries is");
-        }
     }
 }

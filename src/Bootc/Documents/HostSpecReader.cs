@@ -1,4 +1,5 @@
 using Bootc.Host.Operations;
+using Bootc.Linux;
 using Bootc.Oci;
 
 namespace Bootc.Documents;
@@ -8,13 +9,34 @@ internal static class HostSpecReader
 {
     private static readonly string[] Versions = ["org.containers.bootc/v1", "org.containers.bootc/v1alpha1"];
 
+    /// <summary>Reads a file.</summary>
+    public static HostSpec ReadFile(string path)
+    {
+        using Fd file = Fd.OpenRead(path);
+        return Read(file.ReadAll(DocumentReader.MaxSize), path);
+    }
+
     /// <summary>
     /// Reads a document; one that is none, or that asks for something unknown, is a <see cref="FormatException"/>: ignoring a misspelt
     /// name would do something else than was asked for.
     /// </summary>
-    public static HostSpec Read(ReadOnlySpan<byte> document)
+    /// <param name="document">Its bytes.</param>
+    /// <param name="name">What messages call it.</param>
+    public static HostSpec Read(ReadOnlySpan<byte> document, string name)
     {
-        IReadOnlyDictionary<string, DocumentNode> host = Members(DocumentReader.Read(document), "the document");
+        try
+        {
+            return Read(DocumentReader.Read(document));
+        }
+        catch (FormatException e)
+        {
+            throw new FormatException($"{name}: {e.Message}", e);
+        }
+    }
+
+    private static HostSpec Read(DocumentNode document)
+    {
+        IReadOnlyDictionary<string, DocumentNode> host = Members(document, "the document");
         string version = Text(host, "apiVersion", "") ?? throw new FormatException("apiVersion is missing");
         if (!Versions.Contains(version))
         {

@@ -26,7 +26,7 @@ internal sealed class HostDocumentTarget : FuzzTarget
     public override void Read(byte[] input)
     {
         Require(DepthOf(DocumentReader.Read(input)) <= DocumentReader.MaxDepth + 1, "a document is deeper than any may be");
-        HostSpec spec = HostSpecReader.Read(input);
+        HostSpec spec = HostSpecReader.Read(input, Name);
         Require(spec.Image is null || spec.Image.Name.All(c => c >= ' '), "the name of an image has a control character");
     }
 

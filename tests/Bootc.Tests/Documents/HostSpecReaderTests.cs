@@ -68,11 +68,11 @@ public class HostSpecReaderTests
     [InlineData("{\"kind\": \"\\ud800\"}", "*")]
     [InlineData("{", "*")]
     public void Says_what_is_wrong_with_a_document(string document, string message) =>
-        FluentActions.Invoking(() => Read(document)).Should().Throw<FormatException>().WithMessage(message);
+        FluentActions.Invoking(() => Read(document)).Should().Throw<FormatException>().WithMessage($"x.yaml: {message}");
 
     [Fact]
     public void Refuses_what_is_no_text() =>
-        FluentActions.Invoking(() => HostSpecReader.Read([(byte)'a', 0xff])).Should().Throw<FormatException>().WithMessage("byte 2 is not UTF-8");
+        FluentActions.Invoking(() => HostSpecReader.Read([(byte)'a', 0xff], "x.yaml")).Should().Throw<FormatException>().WithMessage("x.yaml: byte 2 is not UTF-8");
 
     private static (string Name, string? Image, string? Signature)[] Samples() =>
     [
@@ -93,5 +93,5 @@ public class HostSpecReaderTests
         ("spec-via-local-oci.yaml", "oci:/var/mnt/osupdate:latest", null),
     ];
 
-    private static HostSpec Read(string document) => HostSpecReader.Read(Encoding.UTF8.GetBytes(document));
+    private static HostSpec Read(string document) => HostSpecReader.Read(Encoding.UTF8.GetBytes(document), "x.yaml");
 }

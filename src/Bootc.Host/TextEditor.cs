@@ -1,0 +1,41 @@
+using System.Text;
+using Bootc.Linux;
+
+namespace Bootc.Host;
+
+/// <summary>The editor of the user's choice: <c>$EDITOR</c>, split at spaces, else the first there is of a few.</summary>
+/// <param name="programs">Runs it.</param>
+public sealed class TextEditor(Programs programs)
+{
+    private const string Variable = "EDITOR";
+    private const uint OwnerOnly = 0b111_000_000;
+    private const uint OwnerOnlyFile = 0b110_000_000;
+
+    private static readonly string[] Known = ["nano", "vim", "vi"];
+
+    /// <summary>Lets the user change a text, in a file of this name that nobody else can see.</summary>
+    /// <returns>What the file holds in the end.</returns>
+    public async Task<byte[]> EditAsync(string fileName, string text, CancellationToken cancellationToken)
+    {
+        string[] editor = Choose();
+        using Dir temporary = Dir.Open(Path.GetTempPath());
+        string name = $"bootc-edit-{Guid.NewGuid():N}";
+        temporary.TryMakeDir(name, OwnerOnly);
+        try
+        {
+            using Dir folder = temporary.OpenDir(name);
+            folder.WriteAtomically(fileName, Encoding.UTF8.GetBytes(text), OwnerOnlyFile);
+            await programs.RunOnTerminalAsync(editor[0], [.. editor[1..], Path.Join(folder.Path, fileName)], cancellationToken);
+            return folder.ReadBytes(fileName);
+        }
+        finally
+        {
+            temporary.TryRemoveTree(name);
+        }
+    }
+
+    private static string[] Choose() =>
+        Environment.GetEnvironmentVariable(Variable)?.Split(' ', StringSplitOptions.RemoveEmptyEntries) is { Length: > 0 } wanted ? wanted
+        : Known.FirstOrDefault(Programs.Has) is { } known ? [known]
+        : throw new BootcException($"there is no editor here ({string.Join(", ", Known)}); name one in the variable {Variable}, or a file on the command line");
+}
