@@ -117,6 +117,31 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
         }
     }
 
+    [Theory]
+    [MemberData(nameof(StatesWithSchema))]
+    public async Task The_status_is_what_upstreams_schema_allows_in_every_state(string state, string? schema)
+    {
+        Stop stop = (Stop)typeof(Walk).GetProperty(state)!.GetValue(walk)!;
+
+        // JSON is YAML, so that it is the same document twice.
+        ProgramOutput judged = await HostDocumentJudge.CheckAsync(stop.Status, stop.Status, schema);
+
+        judged.ExitCode.Should().Be(0, "{0}", judged);
+    }
+
+    /// <summary>With the schema that upstream publishes, where it is at hand.</summary>
+    public static TheoryData<string, string?> StatesWithSchema()
+    {
+        string? schema = Checkout.Beside("shared/vectors/schema") is { } folder ? Path.Join(folder, "host-v1.schema.json") : null;
+        TheoryData<string, string?> states = [];
+        foreach (string state in (string[])[nameof(Walk.Installed), nameof(Walk.Checked), nameof(Walk.Staged), nameof(Walk.Updated), nameof(Walk.RolledBack), nameof(Walk.Returned)])
+        {
+            states.Add(state, schema);
+        }
+
+        return states;
+    }
+
     [Fact]
     public void Checking_finds_the_update_and_changes_nothing()
     {

@@ -58,6 +58,10 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
         }
     }
 
+    /// <summary>What a machine would be whose disks are these folders.</summary>
+    public static Machine OfFolders(string root, string sysroot, string esp, ObjectId booted) =>
+        new(Dir.Open(root), Dir.Open(sysroot), new(booted, VerityOptional: false), Dir.Open(esp));
+
     /// <summary>Looks at the machine that this runs on, and changes nothing; null where it was not deployed by bootc, or is a container.</summary>
     public static async Task<Machine?> OpenForReadingAsync(Programs programs, CancellationToken cancellationToken)
     {

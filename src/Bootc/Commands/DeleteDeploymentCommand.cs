@@ -13,15 +13,7 @@ internal static class DeleteDeploymentCommand
         Argument<ObjectId> id = new("ID")
         {
             Description = "The deployment, as bootc status calls it in the row Verity",
-            CustomParser = result =>
-            {
-                if (!ObjectId.TryParse(result.Tokens[0].Value, out ObjectId? parsed))
-                {
-                    result.AddError($"\"{result.Tokens[0].Value}\" is not the id of a deployment");
-                }
-
-                return parsed;
-            },
+            CustomParser = DeploymentArgument.Parse,
         };
         Command command = new("delete-deployment", "Remove a deployment that is not booted, and what only it needed") { id };
         command.Hidden = true;

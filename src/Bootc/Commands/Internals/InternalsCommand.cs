@@ -26,6 +26,7 @@ internal static class InternalsCommand
             ReportBootCommand.Create(),
             PrepareSoftRebootCommand.Create(),
             MachineGarbageCommand.Create(),
+            StatusOfFoldersCommand.Create(),
             SystemdGeneratorCommand.Create(),
         },
     };
