@@ -56,7 +56,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
         if (status.Booted?.Image?.Digest == digest)
         {
-            return status.Staged is { } withdrawn ? Withdraw(withdrawn, reference, image) : Result(UpdateOutcome.UpToDate, reference, image);
+            return status.Staged is null ? Result(UpdateOutcome.UpToDate, reference, image) : KeepBooted(status, reference, image);
         }
 
         if (machine.Records.Left.Contains(digest))
@@ -98,8 +98,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         ObjectId? id = await _staging.StageAsync(source, image, reference, isLocked, cancellationToken);
         if (id is null)
         {
-            FollowFromNowOn(reference, image);
-            return Result(UpdateOutcome.UpToDate, reference, image);
+            return KeepBooted(status, reference, image);
         }
 
         AnnounceStaged(image.ManifestDigest.ToString(), isLocked);
@@ -118,6 +117,24 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         {
             return [$"what is not needed any more was not removed: {e.InnerException?.Message ?? e.Message}"];
         }
+    }
+
+    /// <summary>
+    /// The update source has what runs, or has it again: what was staged must not boot just because it was staged in time, be it a release
+    /// that was taken back or an image that the machine was to follow before.
+    /// </summary>
+    private UpdateResult KeepBooted(HostStatus status, ImageReference reference, ResolvedImage image)
+    {
+        FollowFromNowOn(reference, image);
+        UpdateResult result = Result(UpdateOutcome.UpToDate, reference, image);
+        if (status.Staged is not { } staged)
+        {
+            return result;
+        }
+
+        _staging.Unstage();
+        StatusChange.WithdrawReboot(machine);
+        return result with { Warnings = [$"what was staged, {staged.Image?.Digest ?? staged.Id.ToString()}, was dropped, as {reference} stands for what runs"] };
     }
 
     /// <summary>
@@ -170,18 +187,6 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         }
 
         return Result(isNew ? UpdateOutcome.Available : UpdateOutcome.UpToDate, reference, image);
-    }
-
-    /// <summary>A release that was taken back, so that its name stands for what runs again, must not boot because it was staged in time.</summary>
-    private UpdateResult Withdraw(DeploymentStatus staged, ImageReference reference, ResolvedImage image)
-    {
-        _staging.Unstage();
-        FollowFromNowOn(reference, image);
-        StatusChange.WithdrawReboot(machine);
-        return Result(UpdateOutcome.UpToDate, reference, image) with
-        {
-            Warnings = [$"what was staged, {staged.Image?.Digest ?? staged.Id.ToString()}, is not what {reference} stands for any more, and was dropped"],
-        };
     }
 
     private static bool IsPinnedTo(ImageReference reference, string digest) =>

@@ -109,11 +109,24 @@ public sealed class StatusChangeTests : IAsyncLifetime
         UpdateResult result = await _machine.UpgradeAsync(new() { IsAutomatic = true });
 
         (result.Outcome, result.IsRebootWanted).Should().Be((UpdateOutcome.UpToDate, false));
-        result.Warnings.Should().Equal($"what was staged, {staged.Image!.Digest}, is not what {stable} stands for any more, and was dropped");
+        result.Warnings.Should().Equal($"what was staged, {staged.Image!.Digest}, was dropped, as {stable} stands for what runs");
         _machine.Status().Staged.Should().BeNull();
         _machine.Status().Booted!.Image!.Reference.Should().Be(stable, "the switch is kept");
         File.Exists(RebootRequired).Should().BeFalse();
         _machine.Finalize().Should().BeNull();
+    }
+
+    [Fact]
+    public async Task What_is_staged_is_dropped_by_a_switch_back_to_what_runs()
+    {
+        ImageReference first = _machine.Status().Booted!.Image!.Reference;
+        await _machine.SwitchAsync(_machine.Publish(2));
+
+        (await _machine.SwitchAsync(first)).Outcome.Should().Be(UpdateOutcome.UpToDate);
+
+        _machine.Status().Staged.Should().BeNull();
+        _machine.Finalize().Should().BeNull();
+        File.Exists(RebootRequired).Should().BeFalse();
     }
 
     private void Forget() => Directory.SetLastWriteTimeUtc(_machine["sysroot/composefs/bootc"], LongAgo);
