@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -132,10 +133,14 @@ internal sealed record BootEntryDocument(
 
 internal sealed record ComposefsDocument(string Verity, string BootType, string Bootloader, string? BootDigest, bool MissingVerityAllowed);
 
-internal sealed record ImageStatusDocument(ImageReferenceDocument Image, string? Version, DateTime? Timestamp, string ImageDigest, string Architecture)
+internal sealed record ImageStatusDocument(ImageReferenceDocument Image, string? Version, string? Timestamp, string ImageDigest, string Architecture)
 {
     public static ImageStatusDocument From(DeployedImage image) => new(
-        new(image.Reference.Name, image.Reference.TransportName), image.Version, image.Timestamp?.UtcDateTime, image.Digest, image.Architecture ?? "");
+        new(image.Reference.Name, image.Reference.TransportName),
+        image.Version,
+        image.Timestamp?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.FFFFFFFZ", CultureInfo.InvariantCulture),
+        image.Digest,
+        image.Architecture ?? "");
 }
 
 internal sealed record ImageReferenceDocument(string Image, string Transport);
