@@ -58,17 +58,13 @@ public static class RegistryFiles
 
     private static HostCertificates ReadCertificates(string root, string host)
     {
-        foreach (string folder in CertificateFolders.Select(folder => Path.Join(root, folder, host)))
-        {
-            Dictionary<string, string> files = Names(folder, ".crt", ".cert", ".key").ToDictionary(name => name, name => Encoding.UTF8.GetString(TryRead(Path.Join(folder, name)) ?? []));
-            if (files.Count > 0)
-            {
-                return HostCertificates.Parse(files, folder);
-            }
-        }
-
-        return HostCertificates.None;
+        string[] folders = [.. CertificateFolders.Select(folder => Path.Join(root, folder, host))];
+        string folder = folders.FirstOrDefault(folder => CertificateFiles(folder).Length > 0) ?? folders[0];
+        return HostCertificates.Parse(
+            CertificateFiles(folder).ToDictionary(name => name, name => Encoding.UTF8.GetString(TryRead(Path.Join(folder, name)) ?? [])), folder);
     }
+
+    private static string[] CertificateFiles(string folder) => Names(folder, ".crt", ".cert", ".key");
 
     // https://github.com/docker/docker-credential-helpers: the registry on standard input, JSON on standard output.
     private static async Task<RegistryCredentials?> AskAsync(Programs programs, string helper, string registry, CancellationToken cancellationToken)
@@ -78,27 +74,43 @@ public static class RegistryFiles
             throw new BootcException($"\"{helper}\" cannot be the name of a credential helper");
         }
 
+        // Nothing that the program wrote is shown, whether it succeeded or not: the login may be in it.
+        string program = $"docker-credential-{helper}";
         string answer;
         try
         {
             using MemoryStream question = new(Encoding.UTF8.GetBytes(registry));
-            answer = await programs.RunAsync($"docker-credential-{helper}", ["get"], question, cancellationToken: cancellationToken);
+            answer = await programs.RunAsync(program, ["get"], question, cancellationToken: cancellationToken);
         }
         catch (BootcException e) when (e.Message.Contains("credentials not found", StringComparison.Ordinal))
         {
             return null;
         }
+        catch (BootcException e) when (e.InnerException is null)
+        {
+            throw new BootcException($"{program} failed; echo {registry} | {program} get shows why");
+        }
 
+        return ParseLogin(answer) ?? throw new BootcException($"{program} answered with something that is no login; echo {registry} | {program} get shows it");
+    }
+
+    private static RegistryCredentials? ParseLogin(string answer)
+    {
         try
         {
             using JsonDocument json = JsonDocument.Parse(answer);
-            string user = json.RootElement.GetProperty("Username").GetString() ?? "";
-            string secret = json.RootElement.GetProperty("Secret").GetString() ?? "";
-            return user == "<token>" ? new("", "", secret) : new(user, secret);
+            string? user = json.RootElement.GetProperty("Username").GetString();
+            string? secret = json.RootElement.GetProperty("Secret").GetString();
+            return (user, secret) switch
+            {
+                (null, _) or (_, null) => null,
+                ("<token>", _) => new("", "", secret),
+                _ => new(user, secret),
+            };
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new BootcException($"docker-credential-{helper} answered with something that is not a login"); // without the answer, which may hold one
+            return null;
         }
     }
 

@@ -6,7 +6,7 @@ namespace Bootc.Oci.Registry;
 
 /// <summary>
 /// Logins by registry and repository, as <c>podman login</c> writes them
-/// (https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md).
+/// (https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md), and as <c>docker login</c> does.
 /// </summary>
 public sealed class AuthFile
 {
@@ -14,15 +14,17 @@ public sealed class AuthFile
 
     private readonly Dictionary<string, RegistryCredentials> _logins;
     private readonly Dictionary<string, string> _helpers;
+    private readonly string? _store;
 
-    private AuthFile(Dictionary<string, RegistryCredentials> logins, Dictionary<string, string> helpers)
+    private AuthFile(Dictionary<string, RegistryCredentials> logins, Dictionary<string, string> helpers, string? store)
     {
         _logins = logins;
         _helpers = helpers;
+        _store = store;
     }
 
     /// <summary>No login anywhere.</summary>
-    public static AuthFile Empty { get; } = new([], []);
+    public static AuthFile Empty { get; } = new([], [], store: null);
 
     /// <summary>Reads such a file; a malformed one is an <see cref="InvalidDataException"/> that shows nothing of its content.</summary>
     /// <param name="json">The content.</param>
@@ -39,7 +41,16 @@ public sealed class AuthFile
             }
         }
 
-        return new(logins, (document.CredHelpers ?? []).Where(pair => pair.Value is not null).ToDictionary(pair => Normalize(pair.Key), pair => pair.Value, StringComparer.Ordinal));
+        Dictionary<string, string> helpers = new(StringComparer.Ordinal);
+        foreach ((string key, string? helper) in document.CredHelpers ?? [])
+        {
+            if (helper is { Length: > 0 })
+            {
+                helpers[Normalize(key)] = helper;
+            }
+        }
+
+        return new(logins, helpers, document.CredsStore is { Length: > 0 } store ? store : null);
     }
 
     /// <summary>The login for a repository: the one for the most of its name.</summary>
@@ -59,6 +70,13 @@ public sealed class AuthFile
 
         return null;
     }
+
+    /// <summary>
+    /// The helper program that keeps the logins of all registries for which nothing else is said, and what docker asks it for; null where
+    /// there is none.
+    /// </summary>
+    public (string Helper, string Key)? FindStore(RegistryEndpoint endpoint) =>
+        _store is null ? null : (_store, endpoint.Host == "docker.io" ? "https://index.docker.io/v1/" : endpoint.Host);
 
     // From the whole name to the registry alone.
     private static IEnumerable<string> Keys(RegistryEndpoint endpoint)
@@ -97,7 +115,7 @@ public sealed class AuthFile
 }
 
 /// <summary>The file as it is written.</summary>
-internal sealed record AuthDocument(Dictionary<string, AuthEntry>? Auths = null, Dictionary<string, string>? CredHelpers = null);
+internal sealed record AuthDocument(Dictionary<string, AuthEntry>? Auths = null, Dictionary<string, string?>? CredHelpers = null, string? CredsStore = null);
 
 /// <summary>One login; <c>auth</c> is base64 of <c>user:password</c>.</summary>
 internal sealed record AuthEntry(string? Auth = null, [property: JsonPropertyName("identitytoken")] string? IdentityToken = null);

@@ -15,17 +15,27 @@ public sealed class HostCertificates
     private readonly X509Certificate2Collection _authorities;
     private readonly X509Certificate2Collection _shown;
 
-    private HostCertificates(X509Certificate2Collection authorities, X509Certificate2Collection shown)
+    private HostCertificates(X509Certificate2Collection authorities, X509Certificate2Collection shown, string folder)
     {
         _authorities = authorities;
         _shown = shown;
+        Folder = folder;
     }
 
     /// <summary>The system's authorities only.</summary>
-    public static HostCertificates None { get; } = new([], []);
+    public static HostCertificates None { get; } = new([], [], "certs.d");
 
-    /// <summary>Reads what a folder holds: <c>*.crt</c> are authorities, <c>NAME.cert</c> with <c>NAME.key</c> is shown to the registry.</summary>
-    /// <param name="files">Names and PEM texts.</param>
+    /// <summary>Where they are kept, or would be.</summary>
+    public string Folder { get; }
+
+    /// <summary>Whether there is a certificate to show.</summary>
+    internal bool CanShow => _shown.Count > 0;
+
+    /// <summary>
+    /// Reads what a folder holds: <c>*.crt</c> are authorities, <c>NAME.cert</c> with <c>NAME.key</c> is shown to a registry that asks
+    /// for one.
+    /// </summary>
+    /// <param name="files">Names and PEM texts; none where there is no such folder.</param>
     /// <param name="folder">For messages.</param>
     /// <exception cref="InvalidDataException">A file is malformed, or one of a pair is missing.</exception>
     public static HostCertificates Parse(IReadOnlyDictionary<string, string> files, string folder)
@@ -55,16 +65,31 @@ public sealed class HostCertificates
             {
                 throw new InvalidDataException($"{folder}/{name} is malformed", e);
             }
+            catch (ArgumentException e)
+            {
+                throw new InvalidDataException($"{folder}/{name} is not the certificate of the key beside it", e);
+            }
         }
 
-        return new(authorities, shown);
+        return new(authorities, shown, folder);
     }
 
     /// <summary>How to speak TLS with the host.</summary>
     /// <param name="insecure">Whether any certificate will do.</param>
-    internal SslClientAuthenticationOptions TlsOptions(bool insecure) => new()
+    /// <param name="asked">Called when the host asks for a certificate.</param>
+    internal SslClientAuthenticationOptions TlsOptions(bool insecure, Action asked) => new()
     {
-        ClientCertificates = _shown.Count > 0 ? _shown : null,
+        LocalCertificateSelectionCallback = (_, _, _, remote, issuers) =>
+        {
+            // The first call is before the connection: whatever it returns would be shown unasked, and the host's wish not be told.
+            if (remote is null)
+            {
+                return null!;
+            }
+
+            asked();
+            return (_shown.FirstOrDefault(certificate => issuers.Contains(certificate.Issuer)) ?? _shown.FirstOrDefault())!;
+        },
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
         RemoteCertificateValidationCallback = (_, certificate, chain, errors) => insecure || errors == SslPolicyErrors.None || Trusts(certificate, chain, errors),
     };

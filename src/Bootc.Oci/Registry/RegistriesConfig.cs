@@ -8,6 +8,9 @@ namespace Bootc.Oci.Registry;
 /// </summary>
 public sealed class RegistriesConfig
 {
+    /// <summary>What stands for the auth file in a list of credential helpers.</summary>
+    internal const string AuthFileAsHelper = "containers-auth.json";
+
     private readonly ImmutableArray<string> _searched;
     private readonly Dictionary<string, string> _aliases;
     private readonly RegistryTable[] _registries;
@@ -31,7 +34,7 @@ public sealed class RegistriesConfig
     public static RegistriesConfig Of(IEnumerable<RegistriesFile> files)
     {
         ImmutableArray<string> searched = [];
-        ImmutableArray<string> helpers = ["containers-auth.json"];
+        ImmutableArray<string> helpers = [AuthFileAsHelper];
         Dictionary<string, string> aliases = new(StringComparer.Ordinal);
         Dictionary<string, RegistryTable> registries = new(StringComparer.Ordinal);
         foreach (RegistriesFile file in files)

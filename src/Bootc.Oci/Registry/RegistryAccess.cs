@@ -29,7 +29,9 @@ public sealed record RegistryAccess
 
         foreach (string helper in Config.CredentialHelpers)
         {
-            RegistryCredentials? login = helper == "containers-auth.json" ? Logins.Find(endpoint) : await AskHelper(helper, endpoint.Host, cancellationToken);
+            RegistryCredentials? login = helper == RegistriesConfig.AuthFileAsHelper
+                ? await LoginOfFileAsync(endpoint, cancellationToken)
+                : await AskHelper(helper, endpoint.Host, cancellationToken);
             if (login is not null)
             {
                 return login;
@@ -38,6 +40,10 @@ public sealed record RegistryAccess
 
         return null;
     }
+
+    // What is written in the file is nearer than what the file says of others.
+    private async Task<RegistryCredentials?> LoginOfFileAsync(RegistryEndpoint endpoint, CancellationToken cancellationToken) =>
+        Logins.Find(endpoint) ?? (Logins.FindStore(endpoint) is (string store, string key) ? await AskHelper(store, key, cancellationToken) : null);
 }
 
 /// <summary>How often and how long a registry is waited for.</summary>

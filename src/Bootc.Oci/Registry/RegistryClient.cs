@@ -224,7 +224,12 @@ internal sealed class RegistryClient : IDisposable
             HttpStatusCode.TooManyRequests => "cannot be had now: too many requests",
             _ => "cannot be had",
         };
-        return new($"{who} {path} {why} ({(int)response.StatusCode}{await WordsAsync(response, cancellationToken)})") { Status = response.StatusCode };
+        // A proxy in front of a registry says so in HTML, with status 400.
+        string? wish = response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Forbidden ? _connections.WishOf(answered) : null;
+        return new($"{who} {path} {why} ({(int)response.StatusCode}{await WordsAsync(response, cancellationToken)}){(wish is null ? "" : $": {wish}")}")
+        {
+            Status = response.StatusCode,
+        };
     }
 
     // What the registry says in its own words (distribution-spec, error codes); whatever it sends, it becomes one short line.

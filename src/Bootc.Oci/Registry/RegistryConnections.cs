@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 
@@ -12,8 +13,13 @@ internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoin
     private static readonly TimeSpan Connecting = TimeSpan.FromSeconds(20);
 
     private readonly Dictionary<string, HttpClient> _clients = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, string> _wishes = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>What a refusal by a host may be due to: it asked for a certificate; null where it did not.</summary>
+    public string? WishOf(Uri uri) => _wishes.GetValueOrDefault(uri.Authority);
 
     /// <summary>Sends a request as it is and gives the answer as soon as it begins; no answer in time is an <see cref="IOException"/>.</summary>
+    /// <exception cref="RegistryException">The connection failed, and the host had asked for a certificate.</exception>
     public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         request.Headers.UserAgent.Add(ProductInfoHeaderValue.Parse(access.UserAgent));
@@ -26,6 +32,10 @@ internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoin
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw new IOException($"{request.RequestUri!.Authority} did not answer within {access.Patience.Answer.TotalSeconds:0} seconds");
+        }
+        catch (HttpRequestException e) when (WishOf(request.RequestUri!) is { } wish)
+        {
+            throw new RegistryException($"{wish}: {RegistryClient.Innermost(e)}", e);
         }
     }
 
@@ -44,6 +54,7 @@ internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoin
             if (!_clients.TryGetValue(uri.Authority, out HttpClient? client))
             {
                 bool insecure = endpoint.Insecure && uri.Authority.Equals(endpoint.ApiHost, StringComparison.OrdinalIgnoreCase);
+                HostCertificates certificates = access.Certificates(uri.Authority);
                 SocketsHttpHandler handler = new()
                 {
                     AllowAutoRedirect = false,
@@ -51,7 +62,7 @@ internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoin
                     ConnectTimeout = Connecting,
                     MaxResponseHeadersLength = 64, // KiB
                     UseCookies = false,
-                    SslOptions = access.Certificates(uri.Authority).TlsOptions(insecure),
+                    SslOptions = certificates.TlsOptions(insecure, () => _wishes[uri.Authority] = Wish(uri.Authority, certificates)),
                 };
                 client = new(handler) { Timeout = Timeout.InfiniteTimeSpan };
                 _clients.Add(uri.Authority, client);
@@ -60,4 +71,8 @@ internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoin
             return client;
         }
     }
+
+    private static string Wish(string host, HostCertificates certificates) => certificates.CanShow
+        ? $"{host} asks for a certificate and may not accept the one in {certificates.Folder}"
+        : $"{host} asks for a certificate and there is none; put it with its key into {certificates.Folder}, as NAME.cert and NAME.key";
 }

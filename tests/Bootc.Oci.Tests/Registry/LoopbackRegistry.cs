@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Logging;
 
 namespace Bootc.Oci.Tests.Registry;
@@ -24,7 +25,7 @@ internal sealed class LoopbackRegistry : IAsyncDisposable
     private readonly Dictionary<string, (string Type, byte[] Content)> _manifests = [];
     private readonly Dictionary<string, byte[]> _blobs = [];
 
-    private LoopbackRegistry(X509Certificate2 certificate, byte[] content)
+    private LoopbackRegistry(X509Certificate2 certificate, byte[] content, X509Certificate2? client)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -35,7 +36,11 @@ internal sealed class LoopbackRegistry : IAsyncDisposable
             kestrel.Listen(IPAddress.Loopback, 0, listen =>
             {
                 listen.Protocols = HttpProtocols.Http1;
-                listen.UseHttps(certificate);
+                listen.UseHttps(certificate, https =>
+                {
+                    https.ClientCertificateMode = client is null ? ClientCertificateMode.NoCertificate : ClientCertificateMode.RequireCertificate;
+                    https.ClientCertificateValidation = (shown, _, _) => shown.Thumbprint == client!.Thumbprint;
+                });
             });
         });
         _server = builder.Build();
@@ -81,9 +86,11 @@ internal sealed class LoopbackRegistry : IAsyncDisposable
         },
     };
 
-    public static async Task<LoopbackRegistry> StartAsync(byte[]? content = null)
+    /// <param name="content">The only file of the image; a random one unless given.</param>
+    /// <param name="client">The certificate that a client has to show; none unless given.</param>
+    public static async Task<LoopbackRegistry> StartAsync(byte[]? content = null, X509Certificate2? client = null)
     {
-        LoopbackRegistry registry = new(NewCertificate(), content ?? RandomNumberGenerator.GetBytes(300_000));
+        LoopbackRegistry registry = new(NewCertificate(), content ?? RandomNumberGenerator.GetBytes(300_000), client);
         await registry._server.StartAsync();
         registry.Publish(json => json);
         return registry;
