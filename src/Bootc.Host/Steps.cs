@@ -3,6 +3,12 @@ namespace Bootc.Host;
 /// <summary>What has become of a step.</summary>
 public enum StepState
 {
+    /// <summary>It comes later, and how long it will be is known.</summary>
+    Expected,
+
+    /// <summary>It is not needed: what it would do was done at an earlier time.</summary>
+    Skipped,
+
     Started,
     Advanced,
     Finished,
@@ -26,6 +32,12 @@ public sealed class Steps(Action<StepProgress> report)
 
     /// <summary>Steps that nobody follows.</summary>
     public static Steps Silent { get; } = new(_ => { });
+
+    /// <summary>Says of a step that comes later how long it is, so that whoever follows knows the whole.</summary>
+    public void Expect(string what, long total) => Report(new(what, StepState.Expected, 0, total));
+
+    /// <summary>Says of a step that it is not needed.</summary>
+    public void Skip(string what, long total) => Report(new(what, StepState.Skipped, 0, total));
 
     /// <summary>Runs a step; an expected failure in it becomes a <see cref="BootcException"/> that says what was tried.</summary>
     public Task<T> RunAsync<T>(string what, Func<Task<T>> step) => RunAsync(what, total: null, _ => step());
@@ -99,9 +111,10 @@ public sealed class StepMeter
     /// <summary>Bytes done so far.</summary>
     public long Done { get; private set; }
 
-    public void Add(long bytes)
+    /// <summary>Says how far the step is.</summary>
+    public void Reach(long done)
     {
-        Done += bytes;
+        Done = done;
         if (Done - _reported >= ReportEvery)
         {
             _reported = Done;

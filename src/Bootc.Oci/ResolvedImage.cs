@@ -4,7 +4,11 @@ namespace Bootc.Oci;
 
 /// <summary>A layer: what it unpacks to, and how it is stored or transferred.</summary>
 /// <param name="UnpackedSize">Size of its tar in bytes, as its source says; null where the source does not.</param>
-public sealed record ImageLayer(DiffId DiffId, Descriptor Blob, long? UnpackedSize = null);
+public sealed record ImageLayer(DiffId DiffId, Descriptor Blob, long? UnpackedSize = null)
+{
+    /// <summary>Bytes that are read to have it: of its blob, or of its tar where the source keeps no blob.</summary>
+    public long ReadSize => UnpackedSize ?? Blob.Size;
+}
 
 /// <summary>
 /// An image whose manifest and config were read and found to be the right ones. Both are kept as they came, since

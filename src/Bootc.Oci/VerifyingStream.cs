@@ -9,13 +9,15 @@ namespace Bootc.Oci;
 public sealed class VerifyingStream(Stream inner, Digest digest, long size) : ReadOnlyStream
 {
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(digest.Algorithm);
-    private long _length;
     private bool _verified;
 
     public VerifyingStream(Stream inner, Descriptor expected)
         : this(inner, expected.Digest, expected.Size)
     {
     }
+
+    /// <summary>Bytes of the blob that were passed through.</summary>
+    public long BytesRead { get; private set; }
 
     public override int Read(Span<byte> buffer)
     {
@@ -56,8 +58,8 @@ public sealed class VerifyingStream(Stream inner, Digest digest, long size) : Re
         if (read > 0)
         {
             _hash.AppendData(buffer[..read]);
-            _length += read;
-            if (_length > size)
+            BytesRead += read;
+            if (BytesRead > size)
             {
                 throw new InvalidDataException($"blob {digest} is longer than the {size} bytes its descriptor states");
             }
@@ -71,9 +73,9 @@ public sealed class VerifyingStream(Stream inner, Digest digest, long size) : Re
 
     private void Verify()
     {
-        if (_length != size)
+        if (BytesRead != size)
         {
-            throw new InvalidDataException($"blob {digest} ended after {_length} of {size} bytes");
+            throw new InvalidDataException($"blob {digest} ended after {BytesRead} of {size} bytes");
         }
 
         Digest found = Digest.Of(digest.Algorithm, _hash.GetHashAndReset());

@@ -29,9 +29,9 @@ public sealed class StepsTests
     {
         int result = await _steps.RunAsync("Copying", total: 3 << 20, meter =>
         {
-            for (int i = 0; i < 3 << 10; i++)
+            for (int i = 1; i <= 3 << 10; i++)
             {
-                meter.Add(1 << 10);
+                meter.Reach(i << 10);
             }
 
             return Task.FromResult(5);

@@ -73,16 +73,28 @@ public sealed class ImageImporter(Repository repository, Steps steps)
     private async Task<ImmutableArray<ObjectId>> ImportLayersAsync(IImageSource source, ResolvedImage image, CancellationToken cancellationToken)
     {
         ConcurrentDictionary<DiffId, ObjectId> imported = [];
-        ParallelOptions options = new() { MaxDegreeOfParallelism = LayersAtOnce, CancellationToken = cancellationToken };
+        List<(string What, ImageLayer Layer)> missing = [];
 
-        // An image may have the same layer twice, an empty one for instance. The largest first: it decides how long all of them take.
-        var layers = image.Layers.Index().DistinctBy(layer => layer.Item.DiffId).OrderByDescending(layer => layer.Item.Blob.Size);
-        await Parallel.ForEachAsync(layers, options, async (layer, cancellation) =>
+        // An image may have the same layer twice, an empty one for instance.
+        foreach ((int index, ImageLayer layer) in image.Layers.Index().DistinctBy(layer => layer.Item.DiffId))
         {
-            (int index, ImageLayer item) = layer;
-            imported[item.DiffId] = repository.Streams.TryFind(LayerStore.NameOf(item.DiffId))
-                ?? await ImportLayerAsync(source, item, $"Importing layer {index + 1} of {image.Layers.Length}", cancellation);
-        });
+            string what = $"Importing layer {index + 1} of {image.Layers.Length}";
+            if (repository.Streams.TryFind(LayerStore.NameOf(layer.DiffId)) is { } stored)
+            {
+                imported[layer.DiffId] = stored;
+                steps.Skip(what, layer.ReadSize);
+            }
+            else
+            {
+                missing.Add((what, layer));
+                steps.Expect(what, layer.ReadSize);
+            }
+        }
+
+        // The largest first: it decides how long all of them take.
+        ParallelOptions options = new() { MaxDegreeOfParallelism = LayersAtOnce, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(missing.OrderByDescending(next => next.Layer.Blob.Size), options, async (next, cancellation) =>
+            imported[next.Layer.DiffId] = await ImportLayerAsync(source, next.Layer, next.What, cancellation));
         return [.. image.Layers.Select(layer => imported[layer.DiffId])];
     }
 
@@ -92,16 +104,12 @@ public sealed class ImageImporter(Repository repository, Steps steps)
     /// </summary>
     private static void GiveMemoryBack() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
-    private Task<ObjectId> ImportLayerAsync(IImageSource source, ImageLayer layer, string what, CancellationToken cancellationToken)
-    {
-        // How long a layer is that was compressed shows only at its end.
-        bool isCompressed = !LayerCompression.IsNone(layer.Blob.MediaType);
-        return steps.RunAsync(what, isCompressed ? null : layer.Blob.Size, async meter =>
+    private Task<ObjectId> ImportLayerAsync(IImageSource source, ImageLayer layer, string what, CancellationToken cancellationToken) =>
+        steps.RunAsync(what, layer.ReadSize, async meter =>
         {
             using LayerStream stream = await source.OpenLayerAsync(layer, cancellationToken);
             return await _layers.AddAsync(stream, meter, cancellationToken);
         });
-    }
 
     private FileTree ApplyLayers(ResolvedImage image, ImmutableArray<ObjectId> layers, CancellationToken cancellationToken)
     {

@@ -31,6 +31,7 @@ internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMe
             await AddEntriesAsync();
             await _stream.SettleAsync();
             layer.Verify();
+            meter.Reach(layer.BytesRead);
             return _stream.Finish();
         }
         catch (SplitStreamLimitException e)
@@ -55,6 +56,7 @@ internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMe
         while (_tar.TryReadEntry(out TarEntry? entry))
         {
             cancellationToken.ThrowIfCancellationRequested();
+            meter.Reach(layer.BytesRead);
             _stream.WriteInline(_tar.RawBytes);
             if (entry.Size > LayerStore.MaxInlineSize)
             {
@@ -101,7 +103,7 @@ internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMe
     {
         cancellationToken.ThrowIfCancellationRequested();
         int read = _tar.ReadContent(buffer);
-        meter.Add(read);
+        meter.Reach(layer.BytesRead);
         return read;
     }
 
@@ -109,6 +111,6 @@ internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMe
     {
         cancellationToken.ThrowIfCancellationRequested();
         layer.AccountTaken(content);
-        meter.Add(content.Length);
+        meter.Reach(layer.BytesRead);
     }
 }

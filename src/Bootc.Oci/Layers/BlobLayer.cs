@@ -26,6 +26,9 @@ public sealed class BlobLayer : LayerStream
         }
     }
 
+    /// <inheritdoc/>
+    public override long BytesRead => _blob.BytesRead;
+
     protected override int ReadTar(Span<byte> buffer)
     {
         int read = _tar.Read(buffer);

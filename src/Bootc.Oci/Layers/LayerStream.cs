@@ -27,6 +27,9 @@ public abstract class LayerStream(DiffId diffId, long limit, bool isVerifiedBelo
     /// <summary>The digest this tar must have.</summary>
     public DiffId DiffId => diffId;
 
+    /// <summary>How much was read of the <see cref="ImageLayer.ReadSize"/>.</summary>
+    public virtual long BytesRead => _length;
+
     public sealed override int Read(Span<byte> buffer)
     {
         ThrowIfOwed();

@@ -7,7 +7,7 @@ namespace Bootc.Rendering;
 
 /// <summary>
 /// Tells another program of the steps of an operation: lines of JSON on a pipe, in the form of upstream's <c>--progress-fd</c>
-/// (version 0.1.0). News that others will follow are sent five times a second at most; a pipe that breaks ends the news and
+/// (version 0.1.0). Totals are of what has to be read; what is there from an earlier time is counted beside it. News that others will follow are sent five times a second at most; a pipe that breaks ends the news and
 /// nothing else.
 /// </summary>
 internal sealed class ProgressProtocol : IDisposable
@@ -19,8 +19,12 @@ internal sealed class ProgressProtocol : IDisposable
     private readonly Stream _pipe;
     private readonly TextWriter _error;
     private readonly TimeProvider _clock;
+    private readonly Dictionary<string, ulong> _expected = [];
     private readonly OrderedDictionary<string, SubTask> _layers = [];
     private long _lastSent;
+    private ulong _bytesCached;
+    private ulong _layersCached;
+    private ulong _layersDone;
     private ulong _stepsDone;
     private bool _isBroken;
 
@@ -49,9 +53,18 @@ internal sealed class ProgressProtocol : IDisposable
     /// <summary>Takes the news of a step.</summary>
     public void Show(StepProgress news)
     {
-        if (news.Total is not null || news.State == StepState.Advanced || _layers.ContainsKey(news.What))
+        if (news.State == StepState.Expected)
         {
-            ShowBytes(news);
+            _expected[news.What] = (ulong)(news.Total ?? 0);
+        }
+        else if (news.State == StepState.Skipped)
+        {
+            _bytesCached += (ulong)(news.Total ?? 0);
+            _layersCached++;
+        }
+        else if (news.Total is { } total)
+        {
+            ShowBytes(news, (ulong)total);
         }
         else if (news.State is StepState.Started or StepState.Finished)
         {
@@ -72,32 +85,29 @@ internal sealed class ProgressProtocol : IDisposable
         }
     }
 
-    private void ShowBytes(StepProgress news)
+    private void ShowBytes(StepProgress news, ulong total)
     {
-        _layers[news.What] = new("layer", news.What, news.What, 0, (ulong)news.Done, TotalOf(news));
+        _expected.Remove(news.What);
+        _layers[news.What] = new("layer", news.What, news.What, 0, (ulong)news.Done, total);
+        _layersDone += news.State == StepState.Finished ? 1UL : 0;
         if (news.State == StepState.Advanced && _clock.GetElapsedTime(_lastSent) < SendEvery)
         {
             return;
         }
 
         _lastSent = _clock.GetTimestamp();
-        bool isTotalKnown = _layers.Values.All(layer => layer.BytesTotal > 0);
-        _stepsDone += news.State == StepState.Finished ? 1UL : 0;
         Send(new BytesEvent(
             "pulling",
             "Importing the image",
             "pulling",
-            0,
+            _bytesCached,
             _layers.Values.Aggregate(0UL, (sum, layer) => sum + layer.Bytes),
-            isTotalKnown ? _layers.Values.Aggregate(0UL, (sum, layer) => sum + layer.BytesTotal) : 0,
-            0,
-            _stepsDone,
-            0,
+            _layers.Values.Select(layer => layer.BytesTotal).Concat(_expected.Values).Aggregate(0UL, (sum, bytes) => sum + bytes),
+            _layersCached,
+            _layersDone,
+            (ulong)(_layers.Count + _expected.Count),
             [.. _layers.Values]));
     }
-
-    // How long a compressed layer is shows only at its end.
-    private static ulong TotalOf(StepProgress news) => (ulong)(news.Total ?? (news.State == StepState.Finished ? news.Done : 0));
 
     private void Send(ProgressEvent news)
     {

@@ -131,6 +131,7 @@ internal sealed class LoopbackRegistry : IAsyncDisposable
         using MemoryStream tar = new();
         layer.CopyTo(tar);
         layer.Verify();
+        layer.BytesRead.Should().Be(image.Layers.Single().ReadSize);
         tar.ToArray().Should().Equal(Layer);
         return image;
     }

@@ -26,7 +26,7 @@ public sealed class ProgressLineTests : IDisposable
 
         await line.Steps.RunAsync("Importing", total: 4 << 20, meter =>
         {
-            meter.Add(2 << 20);
+            meter.Reach(2 << 20);
             return Task.FromResult(true);
         });
 

@@ -17,9 +17,9 @@ public class ProgressProtocolTests
 
         await steps.RunAsync("Importing layer 1 of 1", total: 100 << 20, meter =>
         {
-            for (int i = 0; i < 100; i++)
+            for (int i = 1; i <= 100; i++)
             {
-                meter.Add(1 << 20);
+                meter.Reach(i << 20);
             }
 
             return Task.FromResult(true);
@@ -31,10 +31,40 @@ public class ProgressProtocolTests
         lines[0].GetProperty("version").GetString().Should().Be("0.1.0");
         lines[2].GetRawText().Should().Be(
             """{"type":"ProgressBytes","task":"pulling","description":"Importing the image","id":"pulling","bytesCached":0,"bytes":104857600,"bytesTotal":104857600,"""
-            + "\"stepsCached\":0,\"steps\":1,\"stepsTotal\":0,\"subtasks\":[{\"subtask\":\"layer\",\"description\":\"Importing layer 1 of 1\",\"id\":\"Importing layer 1 of 1\","
+            + "\"stepsCached\":0,\"steps\":1,\"stepsTotal\":1,\"subtasks\":[{\"subtask\":\"layer\",\"description\":\"Importing layer 1 of 1\",\"id\":\"Importing layer 1 of 1\","
             + "\"bytesCached\":0,\"bytes\":104857600,\"bytesTotal\":104857600}]}");
         lines[4].GetRawText().Should().Be(
-            """{"type":"ProgressSteps","task":"installing","description":"Applying the layers","id":"installing","stepsCached":0,"steps":2,"stepsTotal":0,"subtasks":[]}""");
+            """{"type":"ProgressSteps","task":"installing","description":"Applying the layers","id":"installing","stepsCached":0,"steps":1,"stepsTotal":0,"subtasks":[]}""");
+    }
+
+    [Fact]
+    public async Task The_total_is_known_from_the_beginning_and_what_is_there_already_is_no_part_of_it()
+    {
+        using MemoryStream pipe = new();
+        using ProgressProtocol protocol = new(pipe, TextWriter.Null, new StoppedClock());
+        Steps steps = new(protocol.Show);
+        steps.Skip("Importing layer 1 of 3", 1000);
+        steps.Expect("Importing layer 2 of 3", 300);
+        steps.Expect("Importing layer 3 of 3", 70);
+
+        foreach ((string what, int size) in new[] { ("Importing layer 2 of 3", 300), ("Importing layer 3 of 3", 70) })
+        {
+            await steps.RunAsync(what, size, meter =>
+            {
+                meter.Reach(size);
+                return Task.FromResult(true);
+            });
+        }
+
+        JsonElement[] lines = Lines(pipe)[1..];
+        lines.Should().HaveCount(4, "each layer begins and ends").And.AllSatisfy(line => Numbers(line)[^4..].Should().Equal(370, 1000, 1, 2));
+        lines.Select(line => Numbers(line)[..3]).Should().BeEquivalentTo(new long[][] { [1, 0, 0], [1, 300, 1], [2, 300, 1], [2, 370, 2] }, options => options.WithStrictOrdering());
+
+        static long[] Numbers(JsonElement line) =>
+        [
+            line.GetProperty("subtasks").GetArrayLength(),
+            .. new[] { "bytes", "steps", "bytesTotal", "bytesCached", "stepsCached", "stepsTotal" }.Select(name => line.GetProperty(name).GetInt64()),
+        ];
     }
 
     [Fact]

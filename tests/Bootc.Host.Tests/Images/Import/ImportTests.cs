@@ -23,6 +23,7 @@ public sealed class ImportTests : IDisposable
         """;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-import");
+    private readonly List<StepProgress> _progress = [];
 
     public void Dispose() => _folder.Delete(recursive: true);
 
@@ -114,6 +115,32 @@ public sealed class ImportTests : IDisposable
             found.ImageId.Should().Be(layout.ImageId, "of {0}", source);
             found.BootImageId.Should().Be(layout.BootImageId, "of {0}", source);
         }
+
+        _progress.Where(news => news is { State: StepState.Finished, Total: not null }).Should().HaveCount(5 * layout.Source.Layers.Length)
+            .And.OnlyContain(news => news.Done == news.Total, "wherever it comes from, how long a layer is was known");
+    }
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("zstd")]
+    public async Task The_progress_of_a_compressed_layer_is_in_bytes_of_its_blob(string compression)
+    {
+        PodmanImage podman = await PodmanImage.Instance;
+        string layout = compression == "gzip" ? podman.Gzip : podman.Zstd;
+
+        ImportedImage image = await ImportAsync(layout, "repo");
+
+        long[] blobs = [.. image.Source.Manifest.Layers.Select(layer => new FileInfo(Path.Join(layout, "blobs", "sha256", layer.Digest.Hex)).Length)];
+        StepProgress[] ofLayers = [.. _progress.Where(news => news.Total is not null)];
+        ofLayers.Take(blobs.Length).Should().AllSatisfy(news => news.State.Should().Be(StepState.Expected));
+        ofLayers.Where(news => news.State == StepState.Finished).Select(news => (news.Done, news.Total)).Should().BeEquivalentTo(blobs.Select(size => (size, (long?)size)));
+        ofLayers.Should().OnlyContain(news => news.Done <= news.Total);
+        ofLayers.Where(news => news.State == StepState.Advanced).Should().NotBeEmpty();
+
+        _progress.Clear();
+        await ImportAsync(layout, "repo");
+        _progress.Where(news => news.Total is not null).Should().BeEquivalentTo(
+            blobs.Select((size, index) => new StepProgress($"Importing layer {index + 1} of {blobs.Length}", StepState.Skipped, 0, size)));
     }
 
     /// <summary>The C tool takes every name in a directory for a file of its own; in a dumpfile it knows hard links.</summary>
@@ -151,6 +178,6 @@ public sealed class ImportTests : IDisposable
     {
         using Dir folder = Dir.Open(_folder.FullName);
         using Repository opened = Repository.Ensure(folder, repository, VerityMode.Optional, algorithm);
-        return await new ImageImporter(opened, Steps.Silent).ImportAsync(source, CancellationToken.None);
+        return await new ImageImporter(opened, new Steps(_progress.Add)).ImportAsync(source, CancellationToken.None);
     }
 }
