@@ -14,10 +14,13 @@ public static class RegistryFiles
 {
     private const int SizeLimit = 1 << 20;
 
+    /// <summary>What is there is gone with the next boot.</summary>
+    private const string Run = "run/";
+
     // The first that is there is the one that counts.
     private static readonly string[] AuthFiles =
     [
-        "run/ostree/auth.json", "etc/ostree/auth.json", "usr/lib/ostree/auth.json", "run/containers/0/auth.json", "etc/containers/auth.json",
+        $"{Run}ostree/auth.json", "etc/ostree/auth.json", "usr/lib/ostree/auth.json", $"{Run}containers/0/auth.json", "etc/containers/auth.json",
     ];
 
     private static readonly string[] CertificateFolders = ["etc/containers/certs.d", "etc/docker/certs.d"];
@@ -33,6 +36,20 @@ public static class RegistryFiles
         Certificates = host => ReadCertificates(root, host),
         AskHelper = (helper, registry, cancellationToken) => AskAsync(programs, helper, registry, cancellationToken),
     };
+
+    /// <summary>The auth files of a system that its next boot will not have, by their paths. One that is malformed knows no login.</summary>
+    public static IEnumerable<(string Path, AuthFile Logins)> ReadPassingLogins(string root = "/") =>
+        from file in AuthFiles
+        where file.StartsWith(Run, StringComparison.Ordinal)
+        let content = TryRead(Path.Join(root, file))
+        where content is not null
+        select ($"/{file}", ParseOrEmpty(content, file));
+
+    /// <summary>The auth file that counts where an image was just installed. One that is malformed knows no login.</summary>
+    public static AuthFile ReadLogins(ImageFiles image) =>
+        AuthFiles.Where(file => !file.StartsWith(Run, StringComparison.Ordinal))
+            .Select(file => image.TryReadFile($"/{file}") is { } content ? ParseOrEmpty(content, file) : null)
+            .FirstOrDefault(logins => logins is not null) ?? AuthFile.Empty;
 
     private static IEnumerable<RegistriesFile> ConfigFiles(string root)
     {
@@ -54,6 +71,18 @@ public static class RegistryFiles
         }
 
         return AuthFile.Empty;
+    }
+
+    private static AuthFile ParseOrEmpty(byte[] content, string file)
+    {
+        try
+        {
+            return AuthFile.Parse(content, file);
+        }
+        catch (InvalidDataException)
+        {
+            return AuthFile.Empty;
+        }
     }
 
     private static HostCertificates ReadCertificates(string root, string host)

@@ -227,6 +227,11 @@ public sealed class Install(Programs programs, Steps steps)
             warnings.Add($"{reason}: the installed system does not verify its files (composefs=?)");
         }
 
+        if (UpdateLogin.Warn(ImageReference.Parse(plan.TargetImage), RegistryFiles.ReadPassingLogins(), RegistryFiles.ReadLogins(imported.Files)) is { } login)
+        {
+            warnings.Add(login);
+        }
+
         return [.. warnings];
     }
 }

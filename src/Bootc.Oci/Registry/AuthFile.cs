@@ -78,6 +78,9 @@ public sealed class AuthFile
     public (string Helper, string Key)? FindStore(RegistryEndpoint endpoint) =>
         _store is null ? null : (_store, endpoint.Host == "docker.io" ? "https://index.docker.io/v1/" : endpoint.Host);
 
+    /// <summary>Whether a login for a repository is in it, or whoever keeps one.</summary>
+    public bool Knows(RegistryEndpoint endpoint) => Find(endpoint) is not null || FindHelper(endpoint) is not null || FindStore(endpoint) is not null;
+
     // From the whole name to the registry alone.
     private static IEnumerable<string> Keys(RegistryEndpoint endpoint)
     {
