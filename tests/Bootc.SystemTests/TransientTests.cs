@@ -42,7 +42,8 @@ public sealed class TransientTests(TransientTests.Machines machines) : IClassFix
             string install = string.Join(' ', LabInstall.ToDisk(
                 "disk.img", "--allow-missing-verity", "--karg", "console=ttyS0", "--root-ssh-authorized-keys", "/output/friend.pub"));
             Podman podman = await Podman.Instance;
-            const string makeKeys = "cd /output; rm -f friend* stranger*; for name in friend stranger; do ssh-keygen -q -t ed25519 -N '' -f $name; done";
+            const string makeKeys =
+                "cd /output; rm -f friend* stranger*; for name in friend stranger; do ssh-keygen -q -t ed25519 -N '' -f $name; done";
             await podman.RunAsync(LabInstall.Arguments(image, _folder.FullName, "sh", "-ec", $"{makeKeys}; {install}"));
 
             BootResult first = await Guest.BootAsync(new(disk), Probe(), $"transient-{transient}-1");

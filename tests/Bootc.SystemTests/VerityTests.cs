@@ -29,6 +29,17 @@ public sealed partial class VerityTests(VerityTests.Machines machines) : IClassF
 
         public string ObjectCount { get; private set; } = "";
 
+        /// <summary>What <c>fsck</c> says of the repository as it was installed, on a kernel that has fs-verity.</summary>
+        public GuestAnswer FsckOfSound { get; private set; } = null!;
+
+        public GuestAnswer FsckOfTampered { get; private set; } = null!;
+
+        /// <summary>The object that was changed and sealed again, as a path in the repository.</summary>
+        public string ChangedObject { get; private set; } = "";
+
+        /// <summary>The object that lost its seal.</summary>
+        public string UnsealedObject { get; private set; } = "";
+
         public GuestReport Sound { get; private set; } = null!;
 
         public GuestReport Tampered { get; private set; } = null!;
@@ -51,7 +62,7 @@ public sealed partial class VerityTests(VerityTests.Machines machines) : IClassF
                 await AskAsync(vm, $"mount -o ro {InstallerVm.Target}2 /mnt");
                 Measured = await AskAsync(vm, "cd /mnt/composefs/objects && find . -type f | xargs fsverity measure");
                 ObjectCount = await AskAsync(vm, "cd /mnt/composefs/objects && find . -type f | wc -l");
-                await AskAsync(vm, "cd / && umount /mnt");
+                await AskAsync(vm, "umount /mnt");
                 await vm.PowerOffAsync();
             }
 
@@ -89,19 +100,26 @@ public sealed partial class VerityTests(VerityTests.Machines machines) : IClassF
             string copy = Path.Join(_folder, "tampered.img");
             await LabProgram.RunAsync("cp", ["--sparse=always", disk, copy]);
             await using InstallerVm vm = await InstallerVm.StartAsync(_image, new(copy));
+            string bootc = $"podman run --rm --network=none -v /mnt:/mnt:ro {_image} bootc internals composefs";
+            const string fsck = "fsck --repo /mnt/composefs";
+            await AskAsync(vm, $"mount {InstallerVm.Target}2 /mnt && {bootc} dump /mnt/composefs/images/$(ls /mnt/state/deploy) > /run/dump");
+            ChangedObject = await AskAsync(vm, ObjectOf(Changed));
+            UnsealedObject = await AskAsync(vm, ObjectOf(Unsealed));
+
+            FsckOfSound = await vm.RunAsync($"{bootc} {fsck}", Long);
             await AskAsync(vm, $"""
                 set -e
-                mount {InstallerVm.Target}2 /mnt
                 cd /mnt/composefs
-                id=$(ls /mnt/state/deploy)
-                podman run --rm --network=none -v /mnt:/mnt:ro {_image} bootc internals composefs dump /mnt/composefs/images/$id > /run/dump
-                object() {"{"} grep "^$1 " /run/dump | cut -d' ' -f9; {"}"}
-                o=objects/$(object {Changed}); cp $o /run/x; printf X >> /run/x; rm $o; cp /run/x $o; fsverity enable --hash-alg=sha512 $o
-                o=objects/$(object {Unsealed}); cp $o /run/x; rm $o; cp /run/x $o
-                cd /; umount /mnt
+                o={ChangedObject}; cp $o /run/x; printf X >> /run/x; rm $o; cp /run/x $o; fsverity enable --hash-alg=sha512 $o
+                o={UnsealedObject}; cp $o /run/x; rm $o; cp /run/x $o
                 """);
+            FsckOfTampered = await vm.RunAsync($"{bootc} {fsck}", Long);
+
+            await AskAsync(vm, "umount /mnt");
             await vm.PowerOffAsync();
             return copy;
+
+            static string ObjectOf(string file) => $"grep '^{file} ' /run/dump | cut -d' ' -f9 | sed s,^,objects/,";
         }
 
         /// <summary>The deployment's name leads to the image that was made of the same files for containers: valid, but not the one.</summary>
@@ -159,6 +177,24 @@ public sealed partial class VerityTests(VerityTests.Machines machines) : IClassF
     [Fact]
     public void An_object_without_verity_cannot_be_read() =>
         machines.Tampered["read-unsealed"].Error.Should().Contain("Input/output error");
+
+    [Fact]
+    public void Fsck_finds_nothing_in_what_was_installed() =>
+        machines.FsckOfSound.Should().Be(new GuestAnswer(0, "ok\n", ""));
+
+    [Fact]
+    public void Fsck_names_an_object_without_verity_and_one_that_was_changed()
+    {
+        machines.FsckOfTampered.ExitCode.Should().Be(1, machines.FsckOfTampered.Error);
+        string[] lines = machines.FsckOfTampered.Text.Split('\n');
+        lines.Where(line => line.StartsWith("objects/", StringComparison.Ordinal)).Should().BeEquivalentTo(
+            $"{machines.ChangedObject}: has the fs-verity digest of other content than its name says",
+            $"{machines.ChangedObject}: has other content than its name says",
+            $"{machines.UnsealedObject}: is not protected by fs-verity, although the repository is");
+        // The images and the layer that the changed one is part of.
+        lines.Should().Contain(line => line.StartsWith("images/")).And.Contain(line => line.StartsWith("streams/"));
+        lines[^1].Should().Be("damaged");
+    }
 
     [Fact]
     public void Another_image_under_the_same_name_is_not_booted()

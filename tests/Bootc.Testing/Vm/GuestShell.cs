@@ -27,7 +27,7 @@ public sealed class GuestShell : IDisposable
         return new GuestShell(connection);
     }
 
-    /// <summary>Runs lines of shell in the guest.</summary>
+    /// <summary>Runs lines of shell in the guest, in a subshell: what they set or leave does not outlast them.</summary>
     /// <exception cref="TimeoutException">No answer came in time.</exception>
     public async Task<GuestAnswer> RunAsync(string command, TimeSpan atMost, CancellationToken cancellationToken = default)
     {
@@ -35,7 +35,7 @@ public sealed class GuestShell : IDisposable
         limit.CancelAfter(atMost);
         string tag = Guid.NewGuid().ToString("N");
         string line =
-            $"{{ {command}\n}} >/run/lab-output 2>/run/lab-error </dev/null; " +
+            $"( {command}\n) >/run/lab-output 2>/run/lab-error </dev/null; " +
             $"echo {tag} $? @$(base64 -w0 /run/lab-output) @$(base64 -w0 /run/lab-error)\n";
         try
         {
