@@ -72,6 +72,21 @@ public sealed record KernelCommandLine
     /// <summary>Leaves out every argument that another command line has, word for word.</summary>
     public KernelCommandLine Except(KernelCommandLine other) => new(_arguments.Where(argument => !other._arguments.Contains(argument)));
 
+    /// <summary>Leaves out one argument, the last that is the same word for word, for each that another command line has.</summary>
+    public KernelCommandLine Minus(KernelCommandLine other)
+    {
+        List<string> left = [.. _arguments];
+        foreach (string argument in other._arguments)
+        {
+            if (left.LastIndexOf(argument) is >= 0 and int last)
+            {
+                left.RemoveAt(last);
+            }
+        }
+
+        return new(left);
+    }
+
     /// <summary>Leaves out every argument that equals <c>KEY=VALUE</c>, or, where no value is given, every one of the key.</summary>
     public KernelCommandLine Without(string unwanted)
     {

@@ -27,6 +27,14 @@ public class KernelCommandLineTests
     public void Leaves_out_one_argument_or_all_of_a_key(string unwanted, string text, string left) =>
         KernelCommandLine.Parse(text).Without(unwanted).ToString().Should().Be(left);
 
+    [Theory]
+    [InlineData("a b a c a", "a", "a b a c")]
+    [InlineData("a b a c a", "a x a", "a b c")]
+    [InlineData("a k=1 \"k=1\"", "k=1", "a \"k=1\"")]
+    [InlineData("a", "", "a")]
+    public void Takes_away_as_many_as_are_given_the_last_ones_first(string text, string taken, string left) =>
+        KernelCommandLine.Parse(text).Minus(KernelCommandLine.Parse(taken)).ToString().Should().Be(left);
+
     [Fact]
     public void Adds_only_what_is_missing() =>
         KernelCommandLine.Parse("a b=1").AppendMissing(KernelCommandLine.Parse("b=1 c b=2 c")).ToString().Should().Be("a b=1 c b=2");

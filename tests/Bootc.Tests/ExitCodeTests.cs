@@ -17,6 +17,9 @@ public class ExitCodeTests
     [InlineData("switch", "blah://")]
     [InlineData("switch", "--transport", "floppy", "quay.io/os/edge")]
     [InlineData("delete-deployment", "xyz")]
+    [InlineData("loader-entries", "set-options-for-source", "--options", "quiet")]
+    [InlineData("loader-entries", "set-options-for-source", "--source", "two words")]
+    [InlineData("loader-entries", "set-options-for-source", "--source", "")]
     public async Task A_wrong_command_line_is_a_usage_error_that_points_to_the_help(params string[] args)
     {
         (int code, string output, string error) = await RunAsync(args);
@@ -61,6 +64,17 @@ public class ExitCodeTests
 
         code.Should().Be(1);
         error.Should().Be($"error: {string.Join(' ', option)} is not available yet in this version of bootc; leave it out\n");
+    }
+
+    [Theory]
+    [InlineData("composefs=x", "error: --options: the kernel argument composefs says which deployment is booted; bootc sets it by itself\n")]
+    [InlineData("a=\"b", "error: --options: the kernel argument a=\"b has an opening quote without a closing one\n")]
+    [InlineData("a\nb", "error: --options: a kernel argument has a control character in it\n")]
+    public async Task Kernel_arguments_that_would_not_arrive_are_refused(string options, string message)
+    {
+        (int code, _, string error) = await RunAsync("loader-entries", "set-options-for-source", "--source", "tuned", "--options", options);
+
+        (code, error).Should().Be((1, message));
     }
 
     [Fact]

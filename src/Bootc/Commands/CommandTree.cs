@@ -22,6 +22,7 @@ internal static class CommandTree
         UsrOverlayCommand.Create(),
         InstallCommand.Create(),
         ContainerCommand.Create(),
+        LoaderEntriesCommand.Create(),
         FinalizeStagedCommand.Create(),
         ConfigDiffCommand.Create(),
         DeleteDeploymentCommand.Create(),
