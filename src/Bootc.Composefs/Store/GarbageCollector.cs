@@ -24,6 +24,7 @@ public sealed class GarbageCollector
 {
     private readonly Repository _repository;
     private readonly bool _isRehearsal;
+    private readonly HashSet<string> _dropped;
     private readonly CancellationToken _cancellation;
     private readonly HashSet<ObjectId> _live = [];
     private readonly HashSet<ObjectId> _streams = [];
@@ -31,10 +32,11 @@ public sealed class GarbageCollector
     private readonly HashSet<ObjectId> _walked = [];
     private readonly Stack<ObjectId> _pending = new();
 
-    private GarbageCollector(Repository repository, bool isRehearsal, CancellationToken cancellationToken)
+    private GarbageCollector(Repository repository, bool isRehearsal, HashSet<string> dropped, CancellationToken cancellationToken)
     {
         _repository = repository;
         _isRehearsal = isRehearsal;
+        _dropped = dropped;
         _cancellation = cancellationToken;
     }
 
@@ -50,12 +52,19 @@ public sealed class GarbageCollector
             throw new InvalidOperationException("garbage is collected only while nobody else has the repository open");
         }
 
-        return new GarbageCollector(repository, isRehearsal: false, cancellationToken).Run(roots);
+        return new GarbageCollector(repository, isRehearsal: false, dropped: [], cancellationToken).Run(roots);
     }
 
     /// <summary>What a collection would remove. Others may have the repository open; what they are adding is counted as garbage.</summary>
-    public static GarbageReport Rehearse(Repository repository, IEnumerable<string> roots, CancellationToken cancellationToken = default) =>
-        new GarbageCollector(repository, isRehearsal: true, cancellationToken).Run(roots);
+    /// <param name="repository">The repository.</param>
+    /// <param name="roots">As for <see cref="Collect"/>.</param>
+    /// <param name="dropped">References to streams, by category and name, that would be removed before.</param>
+    /// <param name="cancellationToken">Stops between two of them.</param>
+    public static GarbageReport Rehearse(
+        Repository repository, IEnumerable<string> roots, IEnumerable<(string Category, string Name)>? dropped = null, CancellationToken cancellationToken = default) =>
+        new GarbageCollector(
+            repository, isRehearsal: true, [.. (dropped ?? []).Select(reference => repository.Streams.PathOfReference(reference.Category, reference.Name))], cancellationToken)
+            .Run(roots);
 
     private GarbageReport Run(IEnumerable<string> roots)
     {
@@ -88,7 +97,7 @@ public sealed class GarbageCollector
 
     private void AddReferences(LinkFolder folder)
     {
-        foreach (string reference in folder.References())
+        foreach (string reference in folder.References().Where(reference => !_dropped.Contains(reference)))
         {
             string? name = folder.TryFindReference(reference);
             ObjectId? id = name is null ? null : folder.TryFind(name);

@@ -32,7 +32,7 @@ public sealed class StreamStore
 
     /// <summary>The name of the stream that <c>refs/CATEGORY/NAME</c> keeps; null where there is no such reference.</summary>
     public string? TryFindReference(string category, string name) =>
-        Links.TryFindReference(Links.PathOfReference(category, EscapeReference(name)));
+        Links.TryFindReference(PathOfReference(category, name));
 
     /// <summary>The names of all references of a category, sorted.</summary>
     public IReadOnlyList<string> References(string category)
@@ -45,8 +45,11 @@ public sealed class StreamStore
     public bool RemoveReference(string category, string name)
     {
         _repository.RequireWritable();
-        return _repository.Root.TryRemoveFile(Links.PathOfReference(category, EscapeReference(name)));
+        return _repository.Root.TryRemoveFile(PathOfReference(category, name));
     }
+
+    /// <summary>The path in the repository of a reference, whether it is there or not.</summary>
+    internal string PathOfReference(string category, string name) => Links.PathOfReference(category, EscapeReference(name));
 
     /// <summary>A name as one component of a path: <c>%</c> and <c>/</c> are escaped (specification §5.1).</summary>
     internal static string EscapeReference(string name) =>

@@ -90,16 +90,27 @@ public sealed class KernelDirectories(Dir esp)
     /// <returns>The names of the directories that were removed.</returns>
     public ImmutableArray<string> RemoveUnused(IEnumerable<BootEntryFile> entries)
     {
+        ImmutableArray<string> unused = FindUnused(entries);
+        Remove(unused);
+        return unused;
+    }
+
+    /// <summary>The names of the directories that <see cref="RemoveUnused"/> would remove.</summary>
+    public ImmutableArray<string> FindUnused(IEnumerable<BootEntryFile> entries)
+    {
         // Entries name the directory, which may be that of another deployment with the same kernel.
         HashSet<string> used = [.. entries.Where(file => file.Entry is not null).SelectMany(file => file.Entry!.Initrd.Append(file.Entry.Linux)).Select(DirectoryOf)];
-        ImmutableArray<string> unused = [.. Names(Prefix).Concat(Names(Unfinished)).Where(name => !used.Contains(name))];
+        return [.. Names(Prefix).Concat(Names(Unfinished)).Where(name => !used.Contains(name))];
+    }
+
+    /// <summary>Removes directories of kernels by their names.</summary>
+    public void Remove(ImmutableArray<string> names)
+    {
         using Dir? parent = esp.TryOpenDir(Parent);
-        foreach (string name in unused)
+        foreach (string name in names)
         {
             parent!.TryRemoveTree(name);
         }
-
-        return unused;
     }
 
     /// <summary>The name of the directory of a deployment's own kernel.</summary>

@@ -7,11 +7,15 @@ using Bootc.Linux;
 
 namespace Bootc.Host.Operations;
 
-/// <summary>What a collection removed from a machine.</summary>
+/// <summary>What a collection removed from a machine, or would remove.</summary>
 /// <param name="Kernels">Directories on the boot file system.</param>
 /// <param name="Deployments">Deployments whose state went.</param>
 /// <param name="Repository">What went from the repository; null where it was left alone.</param>
-public sealed record MachineGarbageReport(ImmutableArray<string> Kernels, ImmutableArray<ObjectId> Deployments, GarbageReport? Repository);
+public sealed record MachineGarbageReport(ImmutableArray<string> Kernels, ImmutableArray<ObjectId> Deployments, GarbageReport? Repository)
+{
+    /// <summary>Whether there was nothing to remove.</summary>
+    public bool IsEmpty => Kernels.IsEmpty && Deployments.IsEmpty && Repository is null or { Objects: 0, Streams: 0, Images: 0, LeftOvers: 0 };
+}
 
 /// <summary>
 /// Removes from a machine what no deployment needs any more. What a deployment is needed for is read from the boot entries, never from
@@ -20,19 +24,62 @@ public sealed record MachineGarbageReport(ImmutableArray<string> Kernels, Immuta
 /// <param name="machine">The machine, opened for writing.</param>
 public sealed class MachineGarbage(Machine machine)
 {
-    /// <summary>The category and prefix of the references by which the repository keeps images of deployments.</summary>
-    private const string ReferenceCategory = "oci";
-    private const string ReferencePrefix = "localhost/bootc-";
-
     /// <summary>Removes kernels that no entry boots by: quick enough for a shutdown.</summary>
     public ImmutableArray<string> CollectKernels() => IsUnderstood(out IReadOnlyList<BootEntryFile> entries) ? machine.Kernels.RemoveUnused(entries) : [];
 
     /// <summary>Removes kernels, state and objects. Waits until nobody else has the repository open.</summary>
     public MachineGarbageReport Collect(CancellationToken cancellationToken)
     {
-        if (!IsUnderstood(out IReadOnlyList<BootEntryFile> entries))
+        if (Decide() is not { } plan)
         {
             return new([], [], null);
+        }
+
+        machine.Kernels.Remove(plan.Kernels);
+        machine.Deployments.Remove(plan.Deployments.Contains);
+        return new(plan.Kernels, plan.Deployments, plan.Manifests is null ? null : CollectObjects());
+
+        GarbageReport CollectObjects()
+        {
+            using Dir directory = machine.Sysroot.OpenDir(StateLayout.Repository);
+            using Repository repository = Repository.OpenAlone(directory, VerityMode.Optional, cancellationToken);
+            foreach (string name in plan.UnusedReferences(repository))
+            {
+                repository.Streams.RemoveReference(GarbagePlan.ReferenceCategory, name);
+            }
+
+            return GarbageCollector.Collect(repository, plan.Roots(repository), cancellationToken);
+        }
+    }
+
+    /// <summary>What <see cref="Collect"/> would remove.</summary>
+    public MachineGarbageReport Rehearse(CancellationToken cancellationToken)
+    {
+        if (Decide() is not { } plan)
+        {
+            return new([], [], null);
+        }
+
+        return new(plan.Kernels, plan.Deployments, plan.Manifests is null ? null : RehearseObjects());
+
+        GarbageReport RehearseObjects()
+        {
+            using Dir directory = machine.Sysroot.OpenDir(StateLayout.Repository);
+            using Repository repository = Repository.Open(directory, VerityMode.Optional);
+            return GarbageCollector.Rehearse(
+                repository,
+                plan.Roots(repository),
+                plan.UnusedReferences(repository).Select(name => (GarbagePlan.ReferenceCategory, name)),
+                cancellationToken);
+        }
+    }
+
+    /// <summary>Decides what goes; null for nothing, where it is not known what is needed.</summary>
+    private GarbagePlan? Decide()
+    {
+        if (!IsUnderstood(out IReadOnlyList<BootEntryFile> entries))
+        {
+            return null;
         }
 
         HashSet<ObjectId> needed = [machine.Booted.Id, .. entries.Select(entry => entry.Deployment).OfType<ObjectId>()];
@@ -41,36 +88,13 @@ public sealed class MachineGarbage(Machine machine)
             needed.Add(recorded);
         }
 
-        ImmutableArray<string> kernels = machine.Kernels.RemoveUnused(entries);
-        ImmutableArray<ObjectId> removed = machine.Deployments.Remove(id => !needed.Contains(id));
-        return new(kernels, removed, CollectObjects(needed, cancellationToken));
-    }
-
-    private GarbageReport? CollectObjects(HashSet<ObjectId> needed, CancellationToken cancellationToken)
-    {
-        HashSet<string> manifests = [];
-        foreach (ObjectId id in machine.Deployments.Ids())
-        {
-            if (machine.Deployments.Read(id).Origin?.ManifestDigest is not { } digest)
-            {
-                // What it would keep is not known.
-                return null;
-            }
-
-            manifests.Add(digest);
-        }
-
-        using Dir directory = machine.Sysroot.OpenDir(StateLayout.Repository);
-        using Repository repository = Repository.OpenAlone(directory, VerityMode.Optional, cancellationToken);
-        foreach (string name in repository.Streams.References(ReferenceCategory))
-        {
-            if (name.StartsWith(ReferencePrefix, StringComparison.Ordinal) && !manifests.Contains(name[ReferencePrefix.Length..]))
-            {
-                repository.Streams.RemoveReference(ReferenceCategory, name);
-            }
-        }
-
-        return GarbageCollector.Collect(repository, needed.Where(repository.Images.Contains).Select(id => id.ToString()), cancellationToken);
+        ImmutableArray<ObjectId> all = machine.Deployments.Ids();
+        string?[] manifests = [.. all.Where(needed.Contains).Select(id => machine.Deployments.Read(id).Origin?.ManifestDigest)];
+        return new(
+            machine.Kernels.FindUnused(entries),
+            [.. all.Where(id => !needed.Contains(id))],
+            needed,
+            manifests.Contains(null) ? null : [.. manifests.OfType<string>()]);
     }
 
     /// <summary>All entries that boot or will; false where one that bootc made cannot be understood.</summary>
@@ -80,5 +104,29 @@ public sealed class MachineGarbage(Machine machine)
         BootMenu staged = machine.Staged is null ? BootMenu.Empty : machine.Entries.ReadStaged() ?? BootMenu.Empty;
         entries = [.. live.Files, .. staged.Files];
         return !live.Damaged.Any() && !staged.Damaged.Any();
+    }
+
+    /// <summary>What goes and what stays, decided before anything is removed.</summary>
+    /// <param name="Kernels">Directories of kernels that no entry boots by.</param>
+    /// <param name="Deployments">Deployments that nothing names.</param>
+    /// <param name="Needed">Those that something names.</param>
+    /// <param name="Manifests">Digests of the manifests that they were made of; null where one of them is not known.</param>
+    private sealed record GarbagePlan(
+        ImmutableArray<string> Kernels, ImmutableArray<ObjectId> Deployments, HashSet<ObjectId> Needed, HashSet<string>? Manifests)
+    {
+        /// <summary>The category of the references by which the repository keeps images of deployments.</summary>
+        public const string ReferenceCategory = "oci";
+
+        private const string ReferencePrefix = "localhost/bootc-";
+
+        /// <summary>References that keep images of deployments which go.</summary>
+        public string[] UnusedReferences(Repository repository) =>
+        [
+            .. repository.Streams.References(ReferenceCategory)
+                .Where(name => name.StartsWith(ReferencePrefix, StringComparison.Ordinal) && !Manifests!.Contains(name[ReferencePrefix.Length..])),
+        ];
+
+        /// <summary>Images that stay, whatever refers to them.</summary>
+        public IEnumerable<string> Roots(Repository repository) => Needed.Where(repository.Images.Contains).Select(id => id.ToString());
     }
 }

@@ -26,7 +26,7 @@ public static class RepositoryGarbage
         // Read under the lock: an install writes the state of its deployment while it holds the repository.
         IEnumerable<string> all = [.. roots, .. Deployments(path).Where(repository.Images.Contains).Select(id => id.ToString())];
         return dryRun
-            ? GarbageCollector.Rehearse(repository, all, cancellationToken)
+            ? GarbageCollector.Rehearse(repository, all, cancellationToken: cancellationToken)
             : GarbageCollector.Collect(repository, all, cancellationToken);
     }
 

@@ -28,6 +28,9 @@ internal static class InternalsCommand
             MachineGarbageCommand.Create(),
             StatusOfFoldersCommand.Create(),
             SystemdGeneratorCommand.Create(),
+            MachineGarbageCommand.CreateCleanup(),
+            FsVerityCommand.Create(),
+            RebootCommand.Create(),
         },
     };
 }

@@ -1,26 +1,55 @@
 using System.CommandLine;
+using Bootc.Host;
 using Bootc.Host.Operations;
 
 namespace Bootc.Commands.Internals;
 
-/// <summary><c>bootc internals composefs-gc</c>: removes what no deployment of this machine needs.</summary>
+/// <summary><c>bootc internals composefs-gc</c> and <c>cleanup</c>: remove what no deployment of this machine needs.</summary>
 internal static class MachineGarbageCommand
 {
+    private const string Description = "Remove kernels, state and objects that no deployment of this machine needs any more";
+
     public static Command Create()
     {
-        Command command = new("composefs-gc", "Remove kernels, state and objects that no deployment of this machine needs any more");
+        Option<bool> dryRun = new("--dry-run") { Description = "Remove nothing and say how much it would be" };
+        Option<bool> assertNoOp = new("--assert-no-op") { Description = "Remove nothing and fail if anything would be removed" };
+        Option<bool> pruneRepo = new("--prune-repo") { Description = "Accepted and ignored: the repository is always part of it", Hidden = true };
+        Command command = new("composefs-gc", Description) { dryRun, assertNoOp, pruneRepo };
         command.SetAction(async (parse, cancellationToken) =>
         {
-            MachineGarbageReport report = await MachineCommand.RunAsync(
-                parse.InvocationConfiguration, quiet: false, progressFd: null, tools => Task.FromResult(new MachineGarbage(tools.Machine).Collect(cancellationToken)), cancellationToken);
-            parse.InvocationConfiguration.Output.WriteLine(
-                $"""
-                kernels: {report.Kernels.Length}
-                deployments: {report.Deployments.Length}
-                objects: {report.Repository?.Objects ?? 0} ({report.Repository?.Bytes ?? 0} bytes)
-                """);
+            bool isRehearsal = parse.GetValue(dryRun) || parse.GetValue(assertNoOp);
+            MachineGarbageReport report = await RunAsync(
+                parse, garbage => isRehearsal ? garbage.Rehearse(cancellationToken) : garbage.Collect(cancellationToken), cancellationToken);
+            return parse.GetValue(assertNoOp) && !report.IsEmpty
+                ? throw new BootcException("there is something that no deployment needs, and nothing was removed")
+                : 0;
+        });
+        return command;
+    }
+
+    /// <summary>The name by which scripts of other backends call it.</summary>
+    public static Command CreateCleanup()
+    {
+        Command command = new("cleanup", Description);
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            await RunAsync(parse, garbage => garbage.Collect(cancellationToken), cancellationToken);
             return 0;
         });
         return command;
+    }
+
+    private static async Task<MachineGarbageReport> RunAsync(
+        ParseResult parse, Func<MachineGarbage, MachineGarbageReport> operation, CancellationToken cancellationToken)
+    {
+        MachineGarbageReport report = await MachineCommand.RunAsync(
+            parse.InvocationConfiguration, quiet: false, progressFd: null, tools => Task.FromResult(operation(new(tools.Machine))), cancellationToken);
+        parse.InvocationConfiguration.Output.WriteLine(
+            $"""
+            kernels: {report.Kernels.Length}
+            deployments: {report.Deployments.Length}
+            objects: {report.Repository?.Objects ?? 0} ({report.Repository?.Bytes ?? 0} bytes)
+            """);
+        return report;
     }
 }
