@@ -61,10 +61,14 @@ public sealed class GarbageCollector
     /// <param name="dropped">References to streams, by category and name, that would be removed before.</param>
     /// <param name="cancellationToken">Stops between two of them.</param>
     public static GarbageReport Rehearse(
-        Repository repository, IEnumerable<string> roots, IEnumerable<(string Category, string Name)>? dropped = null, CancellationToken cancellationToken = default) =>
-        new GarbageCollector(
-            repository, isRehearsal: true, [.. (dropped ?? []).Select(reference => repository.Streams.PathOfReference(reference.Category, reference.Name))], cancellationToken)
-            .Run(roots);
+        Repository repository,
+        IEnumerable<string> roots,
+        IEnumerable<(string Category, string Name)>? dropped = null,
+        CancellationToken cancellationToken = default)
+    {
+        HashSet<string> paths = [.. (dropped ?? []).Select(reference => repository.Streams.PathOfReference(reference.Category, reference.Name))];
+        return new GarbageCollector(repository, isRehearsal: true, paths, cancellationToken).Run(roots);
+    }
 
     private GarbageReport Run(IEnumerable<string> roots)
     {

@@ -21,6 +21,7 @@ public static class UpdateLogin
         string? path = ofImage.Knows(endpoint) ? null : ofInstaller.FirstOrDefault(file => file.Logins.Knows(endpoint)).Path;
         return path is null
             ? null
-            : $"the login for {endpoint} is only in {path} of the installer, so the installed system cannot fetch updates; put it into /etc/ostree/auth.json there, or into the image";
+            : $"the login for {endpoint} is only in {path} of the installer, so the installed system cannot fetch updates; "
+                + "put it into /etc/ostree/auth.json there, or into the image";
     }
 }

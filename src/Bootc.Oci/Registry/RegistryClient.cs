@@ -226,7 +226,8 @@ internal sealed class RegistryClient : IDisposable
         };
         // A proxy in front of a registry says so in HTML, with status 400.
         string? wish = response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Forbidden ? _connections.WishOf(answered) : null;
-        return new($"{who} {path} {why} ({(int)response.StatusCode}{await WordsAsync(response, cancellationToken)}){(wish is null ? "" : $": {wish}")}")
+        string words = await WordsAsync(response, cancellationToken);
+        return new($"{who} {path} {why} ({(int)response.StatusCode}{words}){(wish is null ? "" : $": {wish}")}")
         {
             Status = response.StatusCode,
         };

@@ -30,7 +30,11 @@ internal static class LoaderEntriesCommand
                 return parsed;
             },
         };
-        Option<string> options = new("--options") { Description = "All kernel arguments of the source, in one argument; none forgets the source", HelpName = "OPTIONS" };
+        Option<string> options = new("--options")
+        {
+            Description = "All kernel arguments of the source, in one argument; none forgets the source",
+            HelpName = "OPTIONS",
+        };
         Command command = new(
             "set-options-for-source",
             """

@@ -7,8 +7,8 @@ namespace Bootc.Rendering;
 
 /// <summary>
 /// Tells another program of the steps of an operation: lines of JSON on a pipe, in the form of upstream's <c>--progress-fd</c>
-/// (version 0.1.0). Totals are of what has to be read; what is there from an earlier time is counted beside it. News that others will follow are sent five times a second at most; a pipe that breaks ends the news and
-/// nothing else.
+/// (version 0.1.0). Totals are of what has to be read; what is there from an earlier time is counted beside it. News that others will
+/// follow are sent five times a second at most; a pipe that breaks ends the news and nothing else.
 /// </summary>
 internal sealed class ProgressProtocol : IDisposable
 {

@@ -53,6 +53,19 @@ public sealed class ClientCertificateTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_registry_that_refuses_for_another_reason_is_not_said_to_want_one()
+    {
+        await using LoopbackRegistry plain = await LoopbackRegistry.StartAsync();
+        plain.Before = context =>
+        {
+            context.Response.StatusCode = 403;
+            return Task.FromResult(true);
+        };
+
+        (await plain.Awaiting(registry => registry.PullAsync()).Should().ThrowAsync<RegistryException>()).WithMessage("*manifests/stable may not be read (403)");
+    }
+
+    [Fact]
     public async Task Another_host_is_shown_no_certificate()
     {
         await using LoopbackRegistry elsewhere = await LoopbackRegistry.StartAsync(_registry.Content, _certificate);
