@@ -99,13 +99,21 @@ internal static class RootSetup
             using DetachedMount? mount = kind switch
             {
                 // var is a symbolic link to the directory that all deployments share
-                StateMount.Bind => DetachedMount.Clone(deployment, name),
+                StateMount.Bind => CloneWritable(deployment, name),
                 StateMount.Overlay => StateOverlay.MountKept("overlay", image, deployment, name),
                 StateMount.Transient => StateOverlay.MountInMemory("transient", image, name),
                 _ => null,
             };
             mount?.Attach(root, name);
         }
+    }
+
+    /// <summary>On a running system, which a soft reboot goes over from, the physical root is mounted read-only, and clones are as it is.</summary>
+    private static DetachedMount CloneWritable(Dir deployment, string name)
+    {
+        DetachedMount mount = DetachedMount.Clone(deployment, name);
+        mount.SetWritable();
+        return mount;
     }
 
     private static string ReadRunningCommandLine()

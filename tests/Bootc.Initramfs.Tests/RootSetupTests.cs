@@ -81,6 +81,23 @@ public sealed class RootSetupTests(InstalledDisk disk) : IClassFixture<Installed
         mounts["sysroot"].Type.Should().Be("ext4");
     }
 
+    /// <summary>A soft reboot is prepared on a running system, where nobody may write to the physical root.</summary>
+    [Fact]
+    public async Task Etc_and_var_can_be_written_although_the_physical_root_is_mounted_read_only()
+    {
+        ProgramOutput result = await disk.RunAsync("""
+            mkdir readonly && mount --bind sysroot readonly && mount -o remount,bind,ro readonly
+            $setup setup-root --sysroot readonly --target target --cmdline composefs=?$id
+            echo soft > target/etc/soft && echo soft > target/var/soft
+            touch target/sysroot/x || :
+            umount --recursive target && umount readonly
+            cat sysroot/state/deploy/$id/etc/soft sysroot/state/os/default/var/soft
+            """);
+
+        result.Output.Should().Be("soft\nsoft\n", result.ToString());
+        result.Error.Should().MatchRegex("^touch: .*target/sysroot/x.* Read-only file system\n$");
+    }
+
     [Fact]
     public async Task Systemd_is_told_the_device_of_the_physical_root()
     {

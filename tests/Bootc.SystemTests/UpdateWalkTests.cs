@@ -71,9 +71,10 @@ public sealed class UpdateWalkTests : IAsyncLifetime
 
         (await machine.RunAsync("cat /proc/sys/kernel/random/boot_id")).Should().Be(boot);
         await ShouldRunAsync(machine, 3, rollback: 1, etc: "3\nbefore");
+        await machine.RunAsync("echo after > /etc/lab-edited && touch /var/x");
 
         await machine.RebootAsync();
-        await ShouldRunAsync(machine, 3, rollback: 1, etc: "3\nbefore");
+        await ShouldRunAsync(machine, 3, rollback: 1, etc: "3\nafter");
     }
 
     [Fact]

@@ -20,6 +20,9 @@ public sealed class FileContexts
     private readonly Dictionary<string, string> _aliases = [];
     private readonly Dictionary<string, string>.AlternateLookup<ReadOnlySpan<char>> _aliasOf;
     private readonly Dictionary<string, Xattr> _contexts = [];
+
+    // What a pattern is compiled to takes tens of kilobytes, and hostile policies have the same one a thousand times.
+    private readonly Dictionary<string, PathPattern> _patterns = [];
     private int _count;
 
     public FileContexts()
@@ -47,7 +50,7 @@ public sealed class FileContexts
                 throw new FormatException($"{file} line {number} is not \"REGEX [-TYPE] CONTEXT\"");
             }
 
-            Add(new(_count++, PathPattern.Parse(fields[0]), type?[1], ContextOf(context), $"{file} line {number}"));
+            Add(new(_count++, PatternOf(fields[0]), type?[1], ContextOf(context), $"{file} line {number}"));
         }
     }
 
@@ -118,6 +121,17 @@ public sealed class FileContexts
         }
 
         rules.Add(rule);
+    }
+
+    private PathPattern PatternOf(string text)
+    {
+        if (!_patterns.TryGetValue(text, out PathPattern? pattern))
+        {
+            pattern = PathPattern.Parse(text);
+            _patterns.Add(text, pattern);
+        }
+
+        return pattern;
     }
 
     private Xattr? ContextOf(string context)

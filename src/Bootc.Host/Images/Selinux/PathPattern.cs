@@ -10,6 +10,9 @@ namespace Bootc.Host.Images.Selinux;
 internal sealed class PathPattern
 {
     private readonly string _translated;
+    private readonly Dictionary<char, Regex> _compiled = [];
+
+    private const char AnyType = '.';
 
     private PathPattern(string translated, string prefix, bool isLiteral)
     {
@@ -55,9 +58,21 @@ internal sealed class PathPattern
         return new(translated.ToString(), prefix.ToString(), isLiteral: inPrefix);
     }
 
-    /// <summary>Makes the regex that is matched against a path followed by the character of its file type.</summary>
+    /// <summary>The regex that is matched against a path followed by the character of its file type.</summary>
     /// <exception cref="FormatException">The pattern is not a valid regular expression, or cannot be matched in linear time.</exception>
     public Regex Compile(char? type)
+    {
+        char key = type ?? AnyType;
+        if (!_compiled.TryGetValue(key, out Regex? regex))
+        {
+            regex = CompileAnew(type);
+            _compiled.Add(key, regex);
+        }
+
+        return regex;
+    }
+
+    private Regex CompileAnew(char? type)
     {
         string whole = $@"\A(?:{_translated}){(type is null ? "." : Regex.Escape(type.ToString()!))}\z";
         try
