@@ -56,7 +56,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
         if (status.Booted?.Image?.Digest == digest)
         {
-            return status.Staged is null ? Result(UpdateOutcome.UpToDate, reference, image) : KeepBooted(status, reference, image);
+            return KeepBooted(status, reference, image);
         }
 
         if (machine.Records.Left.Contains(digest))
@@ -125,7 +125,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
     /// </summary>
     private UpdateResult KeepBooted(HostStatus status, ImageReference reference, ResolvedImage image)
     {
-        FollowFromNowOn(reference, image);
+        FollowFromNowOn(machine.Booted.Id, reference, image);
         UpdateResult result = Result(UpdateOutcome.UpToDate, reference, image);
         if (status.Staged is not { } staged)
         {
@@ -138,14 +138,18 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
     }
 
     /// <summary>
-    /// The image has other names or layers but the same files as the one that runs: there is nothing to boot, so only what the machine
-    /// remembers of it changes.
+    /// The image may have another name, or other layers, but it has the files of a deployment that is there: there is nothing to stage,
+    /// so only what the machine remembers of it changes.
     /// </summary>
-    private void FollowFromNowOn(ImageReference reference, ResolvedImage image)
+    private void FollowFromNowOn(ObjectId deployment, ImageReference reference, ResolvedImage image)
     {
-        Origin origin = machine.Deployments.ReadOrigin(machine.Booted.Id).WithImage(reference.ToString(), image.ManifestDigest.ToString());
-        using Dir deployment = machine.Sysroot.OpenDir(StateLayout.Deployment(machine.Booted.Id));
-        deployment.WriteAtomically(StateLayout.OriginName(machine.Booted.Id), origin.ToString());
+        Origin origin = machine.Deployments.ReadOrigin(deployment);
+        string text = origin.WithImage(reference.ToString(), image.ManifestDigest.ToString()).ToString();
+        if (text != origin.ToString())
+        {
+            using Dir state = machine.Sysroot.OpenDir(StateLayout.Deployment(deployment));
+            state.WriteAtomically(StateLayout.OriginName(deployment), text);
+        }
     }
 
     private UpdateResult Unlock(HostStatus status)
@@ -164,6 +168,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
     private UpdateResult Relock(DeploymentStatus staged, ImageReference reference, ResolvedImage image, bool isLocked)
     {
+        FollowFromNowOn(staged.Id, reference, image);
         if (staged.DownloadOnly == isLocked)
         {
             return Result(UpdateOutcome.AlreadyStaged, reference, image);

@@ -120,6 +120,18 @@ public sealed class MachineTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Another_tag_is_followed_although_it_is_the_same_image()
+    {
+        ImageReference image = _machine.Publish(1);
+        string index = Path.Join(image.Name, "index.json");
+        File.WriteAllText(index, File.ReadAllText(index).Replace("}]}", ""","annotations":{"org.opencontainers.image.ref.name":"latest"}}]}"""));
+
+        (await _machine.UpgradeAsync(new() { Tag = "latest" })).Outcome.Should().Be(UpdateOutcome.UpToDate);
+
+        _machine.Status().Booted!.Image!.Reference.Should().Be(ImageReference.Parse($"{image}:latest"));
+    }
+
+    [Fact]
     public async Task Checking_is_remembered_and_changes_nothing_else()
     {
         await FollowAsync(2);
