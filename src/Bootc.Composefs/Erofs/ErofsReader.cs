@@ -214,8 +214,12 @@ public sealed class ErofsReader
 
     private XattrList WithoutWhiteoutMarks(XattrList xattrs)
     {
-        xattrs = Without(xattrs, OverlayXattrs.Whiteouts);
-        return _image.Superblock.Version == ErofsVersion.V0 ? xattrs : Without(xattrs, OverlayXattrs.WhiteoutsOpaque);
+        Xattr[] marks = _image.Superblock.Version == ErofsVersion.V0
+            ? OverlayXattrs.Whiteouts
+            : [.. OverlayXattrs.Whiteouts, .. OverlayXattrs.WhiteoutsOpaque];
+        return HasAll(xattrs, marks)
+            ? Without(xattrs, marks)
+            : throw new InvalidDataException("image has a directory with whiteouts and without the marks of one");
     }
 
     private static bool HasAll(XattrList xattrs, Xattr[] wanted) => Array.TrueForAll(wanted, x => x.Equals(xattrs.Find(x.Name)));
