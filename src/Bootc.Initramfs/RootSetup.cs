@@ -46,7 +46,7 @@ internal static class RootSetup
         using TemporaryMountPoint? below = config.TransientRoot ? TemporaryMountPoint.Attach(ofImage) : null;
         using Dir lower = ofImage.OpenRoot();
         using DetachedMount? changes = config.TransientRoot
-            ? StateOverlay.MountInMemory(ComposefsMount.TransientSourcePrefix + image.Id, lower)
+            ? Overlay.MountInMemory(ComposefsMount.TransientSourcePrefix + image.Id, lower, MountFlags.None)
             : null;
         using DetachedMount physical = DetachedMount.Clone(sysroot, ".");
         physical.SetReadOnly();

@@ -6,8 +6,6 @@ namespace Bootc.Initramfs;
 /// <summary>Writable overlays over parts of the image.</summary>
 internal static class StateOverlay
 {
-    private const uint Mode700 = 0x1C0;
-
     /// <summary>Over a directory of the root, with changes kept in <c>NAME/upper</c> of the deployment's state.</summary>
     public static DetachedMount MountKept(string source, Dir root, Dir deployment, string name)
     {
@@ -15,7 +13,7 @@ internal static class StateOverlay
         // var is a symbolic link to the directory that all deployments share
         using Dir state = deployment.TryReadLink(name) is { } shared ? deployment.OpenDir(shared) : deployment.EnsureDir(name);
         using Dir upper = state.EnsureDir("upper");
-        using Dir work = state.EnsureDir("work", Mode700);
+        using Dir work = state.EnsureDir("work", Overlay.WorkMode);
         return new Overlay { Source = source, Lower = lower, Upper = upper, Work = work }.Mount(MountFlags.None);
     }
 
@@ -23,17 +21,6 @@ internal static class StateOverlay
     public static DetachedMount MountInMemory(string source, Dir root, string name)
     {
         using Dir lower = root.OpenDir(name);
-        return MountInMemory(source, lower);
-    }
-
-    /// <summary>Over all of a root, with changes in memory.</summary>
-    public static DetachedMount MountInMemory(string source, Dir lower)
-    {
-        using FilesystemContext context = FilesystemContext.Open("tmpfs");
-        using DetachedMount memory = context.Set("source", source).Set("mode", "0755").Mount();
-        using Dir state = memory.OpenRoot();
-        using Dir upper = state.EnsureDir("upper");
-        using Dir work = state.EnsureDir("work", Mode700);
-        return new Overlay { Source = source, Lower = lower, Upper = upper, Work = work }.Mount(MountFlags.None, memory);
+        return Overlay.MountInMemory(source, lower, MountFlags.None);
     }
 }

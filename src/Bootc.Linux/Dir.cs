@@ -242,22 +242,6 @@ public sealed unsafe partial class Dir : IDisposable
         }
     }
 
-    /// <summary>Renames within this directory; false where the name is taken.</summary>
-    public bool TryRename(PathName from, PathName to)
-    {
-        fixed (byte* f = from.Terminated)
-        fixed (byte* t = to.Terminated)
-        {
-            if (Libc.RenameAt2(_fd, f, _fd, t, RENAME_NOREPLACE) == 0)
-            {
-                return true;
-            }
-        }
-
-        Errno errno = Syscall.LastErrno;
-        return errno == Errno.EEXIST ? false : throw new SyscallException("rename", Join(from), errno);
-    }
-
     /// <summary>Swaps what two names of this directory stand for, in one step. Nothing is synced.</summary>
     public void Exchange(PathName one, PathName other)
     {

@@ -21,13 +21,7 @@ public static class UsrOverlayMount
 
         using Dir root = Dir.Open("/");
         using Dir usr = root.OpenDir(Usr[1..]);
-        using FilesystemContext context = FilesystemContext.Open("tmpfs");
-        using DetachedMount memory = context.Set("source", Source).Set("mode", "0755").Mount();
-        using Dir state = memory.OpenRoot();
-        using Dir upper = state.EnsureDir("upper");
-        using Dir work = state.EnsureDir("work", 0x1C0);
-        using DetachedMount overlay = new Overlay { Source = Source, Lower = usr, Upper = upper, Work = work }
-            .Mount(readOnly ? MountFlags.ReadOnly : MountFlags.None, memory);
+        using DetachedMount overlay = Overlay.MountInMemory(Source, usr, readOnly ? MountFlags.ReadOnly : MountFlags.None);
         overlay.Attach(root, Usr[1..]);
         return true;
     }

@@ -23,7 +23,6 @@ internal static class Constants
     internal const int X_OK = 1;
     internal const int W_OK = 2;
 
-    internal const uint RENAME_NOREPLACE = 1;
     internal const uint RENAME_EXCHANGE = 2;
 
     internal const int LOCK_SH = 1;

@@ -6,6 +6,9 @@ namespace Bootc.Linux.Mounts;
 /// </summary>
 public sealed record Overlay
 {
+    /// <summary>Permissions of <see cref="Work"/>, where nobody but the kernel has business.</summary>
+    public const uint WorkMode = 0x1C0;
+
     /// <summary>How layers are named to the kernel.</summary>
     internal enum Layering
     {
@@ -35,6 +38,20 @@ public sealed record Overlay
     public Dir? Upper { get; init; }
 
     public Dir? Work { get; init; }
+
+    /// <summary>Mounts an overlay, attached nowhere, whose changes are kept in memory.</summary>
+    /// <param name="source">What mountinfo shows as the source.</param>
+    /// <param name="lower">What it lies over.</param>
+    /// <param name="flags">Attributes of the mount.</param>
+    public static DetachedMount MountInMemory(string source, Dir lower, MountFlags flags)
+    {
+        using FilesystemContext context = FilesystemContext.Open("tmpfs");
+        using DetachedMount memory = context.Set("source", source).Set("mode", "0755").Mount();
+        using Dir state = memory.OpenRoot();
+        using Dir upper = state.EnsureDir("upper");
+        using Dir work = state.EnsureDir("work", WorkMode);
+        return new Overlay { Source = source, Lower = lower, Upper = upper, Work = work }.Mount(flags, memory);
+    }
 
     /// <summary>Mounts the overlay attached nowhere.</summary>
     /// <param name="flags">Attributes of the mount.</param>
