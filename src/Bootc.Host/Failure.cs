@@ -14,6 +14,23 @@ public static class Failure
         _ => false,
     };
 
+    /// <summary>The whole chain of causes in one line: what was tried first, then why it failed.</summary>
+    public static string Describe(Exception failure)
+    {
+        List<string> chain = [];
+        for (Exception? cause = failure; cause is not null; cause = cause.InnerException)
+        {
+            string message = cause.Message.Trim().TrimEnd('.');
+            // Many library exceptions repeat their cause in their own message.
+            if (chain.Count == 0 || !chain[^1].Contains(message, StringComparison.Ordinal))
+            {
+                chain.Add(message);
+            }
+        }
+
+        return string.Join(": ", chain);
+    }
+
     /// <summary>Whether a file system was full (ENOSPC, EDQUOT), anywhere in the chain of causes.</summary>
     public static bool IsNoSpace(Exception failure)
     {

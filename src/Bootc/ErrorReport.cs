@@ -17,18 +17,7 @@ internal static class ErrorReport
             return;
         }
 
-        List<string> chain = [];
-        for (Exception? e = failure; e is not null; e = e.InnerException)
-        {
-            string message = e.Message.Trim().TrimEnd('.');
-            // Many library exceptions repeat their cause in their own message.
-            if (chain.Count == 0 || !chain[^1].Contains(message, StringComparison.Ordinal))
-            {
-                chain.Add(message);
-            }
-        }
-
-        error.WriteLine($"error: {PlainLine.Of(string.Join(": ", chain))}");
+        error.WriteLine($"error: {PlainLine.Of(Failure.Describe(failure))}");
     }
 
     /// <summary>Writes what is wrong with the command line and where its help is.</summary>

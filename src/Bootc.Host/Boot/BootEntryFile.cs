@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.Text;
 using Bootc.Composefs;
+using Bootc.Linux;
 
 namespace Bootc.Host.Boot;
 
@@ -52,6 +54,27 @@ public sealed class BootEntryFile
     public string? Damage { get; }
 
     private bool IsOursByName => Name.StartsWith(BootEntryName.Prefix, StringComparison.Ordinal);
+
+    /// <summary>The entry of a deployment that is to boot; <see cref="At"/> makes it one to fall back to.</summary>
+    /// <param name="os">The os-release of its image.</param>
+    /// <param name="deployment">The deployment.</param>
+    /// <param name="kernelDirectory">The name of the directory that its kernel is in.</param>
+    /// <param name="options">Its kernel arguments.</param>
+    /// <param name="other">Further lines.</param>
+    public static BootEntryFile For(
+        OsRelease os, ObjectId deployment, string kernelDirectory, KernelCommandLine options, ImmutableArray<(string Key, string Value)> other)
+    {
+        string id = deployment.ToString();
+        string directory = $"/{BootLayout.Kernels}/{kernelDirectory}";
+        return Of(BootEntryName.For(os, id, priority: 1), new(
+            os.Title ?? id,
+            os.Version ?? id,
+            $"{directory}/{BootLayout.Vmlinuz}",
+            [$"{directory}/{BootLayout.Initrd}"],
+            options,
+            $"{SortKeyPrefix}{os.Id ?? "bootc"}-0",
+            other));
+    }
 
     /// <summary>A new file of that name.</summary>
     public static BootEntryFile Of(BootEntryName name, BootEntry entry) => new(name.ToString(), Encoding.UTF8.GetBytes(entry.ToString()));

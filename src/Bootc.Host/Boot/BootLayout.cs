@@ -12,10 +12,18 @@ public static class BootLayout
     /// <summary>The directory that is exchanged with <see cref="Entries"/> when the boot order changes.</summary>
     public const string StagedEntries = "loader/entries.staged";
 
-    /// <summary>The directory of a deployment's kernel and initrd.</summary>
-    public static string KernelDirectory(ObjectId deployment) => $"EFI/Linux/bootc_composefs-{deployment}";
+    /// <summary>Where the directories with a kernel and its initrd each are; deployments that boot the same share one.</summary>
+    public const string Kernels = "EFI/Linux";
 
-    public static string Kernel(ObjectId deployment) => $"{KernelDirectory(deployment)}/vmlinuz";
+    /// <summary>What the names of those directories begin with.</summary>
+    public const string KernelPrefix = "bootc_composefs-";
 
-    public static string Initrd(ObjectId deployment) => $"{KernelDirectory(deployment)}/initrd";
+    /// <summary>The kernel in its directory.</summary>
+    public const string Vmlinuz = "vmlinuz";
+
+    /// <summary>Its initrd, beside it.</summary>
+    public const string Initrd = "initrd";
+
+    /// <summary>The name in <see cref="Kernels"/> of the directory of a deployment's own kernel.</summary>
+    public static string KernelDirectory(ObjectId deployment) => KernelPrefix + deployment;
 }

@@ -62,9 +62,16 @@ public sealed class BootPartition : IDisposable
 
     public void Dispose()
     {
-        if (_wasReadOnly)
+        try
         {
-            Reconfigure(Root, "ro");
+            if (_wasReadOnly)
+            {
+                Reconfigure(Root, "ro");
+            }
+        }
+        catch (MountException)
+        {
+            // Somebody else writes there by now, and what this was opened for is done.
         }
 
         Root.Dispose();

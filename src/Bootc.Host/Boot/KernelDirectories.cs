@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Security.Cryptography;
 using Bootc.Composefs;
 using Bootc.Composefs.Tree;
 using Bootc.Host.Images;
@@ -12,11 +11,7 @@ namespace Bootc.Host.Boot;
 /// <param name="esp">The root of the file system.</param>
 public sealed class KernelDirectories(Dir esp)
 {
-    private const string Parent = "EFI/Linux";
-    private const string Prefix = "bootc_composefs-";
     private const string Unfinished = "bootc_unfinished-";
-    private const string Vmlinuz = "vmlinuz";
-    private const string Initrd = "initrd";
     private const int CopyBuffer = 1 << 20;
 
     /// <summary>Directory entries, the cluster ends of two files, and what the boot entries take.</summary>
@@ -28,14 +23,16 @@ public sealed class KernelDirectories(Dir esp)
     /// </summary>
     public string? Find(string bootDigest)
     {
-        foreach (string name in Names(Prefix))
+        foreach (string name in Names(BootLayout.KernelPrefix))
         {
-            using Fd? kernel = esp.TryOpenFile($"{Parent}/{name}/{Vmlinuz}");
-            using Fd? initrd = esp.TryOpenFile($"{Parent}/{name}/{Initrd}");
-            if (kernel is not null && initrd is not null && DigestOf(kernel, initrd) == bootDigest)
+            using Stream? kernel = Open(BootLayout.Vmlinuz);
+            using Stream? initrd = Open(BootLayout.Initrd);
+            if (kernel is not null && initrd is not null && KernelFiles.ComputeBootDigest(kernel, initrd) == bootDigest)
             {
                 return name;
             }
+
+            Stream? Open(string file) => esp.TryOpenFile($"{BootLayout.Kernels}/{name}/{file}")?.IntoStream(FileAccess.Read);
         }
 
         return null;
@@ -60,15 +57,15 @@ public sealed class KernelDirectories(Dir esp)
     /// </summary>
     public void Add(ObjectId deployment, KernelFiles kernel, ImageFiles files, CancellationToken cancellationToken)
     {
-        string name = NameFor(deployment);
+        string name = BootLayout.KernelDirectory(deployment);
         string unfinished = Unfinished + deployment;
         esp.TryMakeDir("EFI");
-        using Dir parent = esp.EnsureDir(Parent);
+        using Dir parent = esp.EnsureDir(BootLayout.Kernels);
         parent.TryRemoveTree(unfinished);
         using (Dir directory = parent.EnsureDir(unfinished))
         {
-            Copy(kernel.Vmlinuz, Vmlinuz);
-            Copy(kernel.Initramfs, Initrd);
+            Copy(kernel.Vmlinuz, BootLayout.Vmlinuz);
+            Copy(kernel.Initramfs, BootLayout.Initrd);
 
             void Copy(Inode.RegularFile file, string to)
             {
@@ -100,24 +97,18 @@ public sealed class KernelDirectories(Dir esp)
     {
         // Entries name the directory, which may be that of another deployment with the same kernel.
         HashSet<string> used = [.. entries.Where(file => file.Entry is not null).SelectMany(file => file.Entry!.Initrd.Append(file.Entry.Linux)).Select(DirectoryOf)];
-        return [.. Names(Prefix).Concat(Names(Unfinished)).Where(name => !used.Contains(name))];
+        return [.. Names(BootLayout.KernelPrefix).Concat(Names(Unfinished)).Where(name => !used.Contains(name))];
     }
 
     /// <summary>Removes directories of kernels by their names.</summary>
     public void Remove(ImmutableArray<string> names)
     {
-        using Dir? parent = esp.TryOpenDir(Parent);
+        using Dir? parent = esp.TryOpenDir(BootLayout.Kernels);
         foreach (string name in names)
         {
             parent!.TryRemoveTree(name);
         }
     }
-
-    /// <summary>The name of the directory of a deployment's own kernel.</summary>
-    public static string NameFor(ObjectId deployment) => Prefix + deployment;
-
-    /// <summary>Where an entry finds the kernel and the initrd of a directory.</summary>
-    public static (string Linux, string Initrd) PathsIn(string directory) => ($"/{Parent}/{directory}/{Vmlinuz}", $"/{Parent}/{directory}/{Initrd}");
 
     private static long BytesFor(KernelFiles kernel) => kernel.Vmlinuz.Size + kernel.Initramfs.Size + Slack;
 
@@ -125,22 +116,7 @@ public sealed class KernelDirectories(Dir esp)
 
     private IEnumerable<string> Names(string prefix)
     {
-        using Dir? parent = esp.TryOpenDir(Parent);
+        using Dir? parent = esp.TryOpenDir(BootLayout.Kernels);
         return [.. (parent?.Entries() ?? []).Select(entry => entry.Text).Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
-    }
-
-    private static string DigestOf(params ReadOnlySpan<Fd> files)
-    {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        byte[] buffer = new byte[CopyBuffer];
-        foreach (Fd file in files)
-        {
-            for (int read; (read = file.Read(buffer)) > 0;)
-            {
-                hash.AppendData(buffer, 0, read);
-            }
-        }
-
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }

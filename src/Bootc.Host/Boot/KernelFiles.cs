@@ -44,11 +44,18 @@ public sealed record KernelFiles(string Version, Inode.RegularFile Vmlinuz, Inod
     /// <summary>Hex SHA-256 over the kernel's bytes, then the initrd's: by it upstream tells whether two deployments boot the same.</summary>
     public string ComputeBootDigest(ImageFiles files)
     {
+        using Stream vmlinuz = files.Open(Vmlinuz);
+        using Stream initramfs = files.Open(Initramfs);
+        return ComputeBootDigest(vmlinuz, initramfs);
+    }
+
+    /// <summary>The same of a kernel that is elsewhere.</summary>
+    internal static string ComputeBootDigest(Stream vmlinuz, Stream initramfs)
+    {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] buffer = new byte[1 << 20];
-        foreach (Inode.RegularFile file in (Inode.RegularFile[])[Vmlinuz, Initramfs])
+        foreach (Stream content in (Stream[])[vmlinuz, initramfs])
         {
-            using Stream content = files.Open(file);
             for (int n; (n = content.Read(buffer)) > 0;)
             {
                 hash.AppendData(buffer, 0, n);

@@ -21,7 +21,7 @@ public static class LoaderInfo
     /// <summary>The GPT unique GUID of the partition that the boot loader was started from; null where it does not say.</summary>
     public static Guid? ReadPartition(Dir root) => Guid.TryParse(Text(root.TryReadBytes(PathOf("LoaderDevicePartUUID"))), out Guid uuid) ? uuid : null;
 
-    /// <summary>What overrides the order of the boot entries, in words that begin a sentence.</summary>
+    /// <summary>What overrides the order of the boot entries, without capital and full stop.</summary>
     /// <param name="root">The root directory of the running system.</param>
     /// <param name="esp">The boot file system.</param>
     public static ImmutableArray<string> ReadOverrides(Dir root, Dir esp)
@@ -41,7 +41,7 @@ public static class LoaderInfo
             found.Add($"{BootLayout.LoaderConfig} on the boot partition makes the boot loader start {wanted}");
         }
 
-        return [.. found];
+        return [.. found.Select(what => $"{what}, whatever the order of the boot entries is")];
     }
 
     internal static string Name(byte[]? variable)

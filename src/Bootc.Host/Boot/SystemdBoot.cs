@@ -50,7 +50,6 @@ public sealed class SystemdBoot
     /// <param name="esp">The ESP.</param>
     /// <param name="deployment">The deployment's id.</param>
     /// <param name="kernel">Its kernel and initrd.</param>
-    /// <param name="name">File name of its entry.</param>
     /// <param name="entry">Its entry.</param>
     /// <param name="withRandomSeed">Whether to write a seed for the kernel's random numbers, which no two machines may share.</param>
     /// <param name="cancellationToken">Stops between files.</param>
@@ -58,8 +57,7 @@ public sealed class SystemdBoot
         IBootFilesystem esp,
         ObjectId deployment,
         KernelFiles kernel,
-        BootEntryName name,
-        BootEntry entry,
+        BootEntryFile entry,
         bool withRandomSeed,
         CancellationToken cancellationToken)
     {
@@ -69,10 +67,11 @@ public sealed class SystemdBoot
         await esp.EnsureDirectoryAsync(BootLayout.StagedEntries, cancellationToken);
         await esp.EnsureDirectoryAsync("EFI/BOOT", cancellationToken);
         await esp.EnsureDirectoryAsync("EFI/systemd", cancellationToken);
-        await esp.EnsureDirectoryAsync(BootLayout.KernelDirectory(deployment), cancellationToken);
+        string kernels = $"{BootLayout.Kernels}/{BootLayout.KernelDirectory(deployment)}";
+        await esp.EnsureDirectoryAsync(kernels, cancellationToken);
 
-        await CopyAsync(kernel.Vmlinuz, BootLayout.Kernel(deployment));
-        await CopyAsync(kernel.Initramfs, BootLayout.Initrd(deployment));
+        await CopyAsync(kernel.Vmlinuz, $"{kernels}/{BootLayout.Vmlinuz}");
+        await CopyAsync(kernel.Initramfs, $"{kernels}/{BootLayout.Initrd}");
         await CopyAsync(_loader, LoaderPath);
         await CopyAsync(_loader, $"EFI/BOOT/BOOT{_suffix.ToUpperInvariant()}.EFI");
         await WriteAsync(BootLayout.LoaderConfig, Encoding.UTF8.GetBytes(Configuration));
@@ -83,7 +82,7 @@ public sealed class SystemdBoot
         }
 
         esp.Sync();
-        await WriteAsync($"{BootLayout.Entries}/{name}", Encoding.UTF8.GetBytes(entry.ToString()));
+        await WriteAsync($"{BootLayout.Entries}/{entry.Name}", entry.Content.ToArray());
         esp.Sync();
 
         async Task CopyAsync(Inode.RegularFile file, string path)

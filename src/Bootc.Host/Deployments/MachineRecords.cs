@@ -17,7 +17,12 @@ public sealed record StagedRecord(string Deployment, string Image, string BootId
 /// <param name="Deployment">Its id.</param>
 /// <param name="Image">Its update source.</param>
 /// <param name="Failure">Why it does not boot, for the user; null where it became the one that boots.</param>
-public sealed record FinalizationRecord(string Deployment, string Image, string? Failure);
+public sealed record FinalizationRecord(string Deployment, string Image, string? Failure)
+{
+    /// <summary>What to tell of it, without capital and full stop; null where it became the one that boots.</summary>
+    [JsonIgnore]
+    public string? Problem => Failure is null ? null : $"the update to {Image} was not applied at the last shutdown: {Failure}";
+}
 
 /// <summary>The update that <c>upgrade --check</c> last found.</summary>
 /// <param name="Image">The update source, transport and name.</param>

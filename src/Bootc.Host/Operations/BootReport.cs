@@ -25,7 +25,7 @@ public sealed class BootReport(Machine machine)
             machine.Records.Finalization = new(staged.Deployment, staged.Image, WhyNotApplied(staged));
         }
 
-        return machine.Records.Finalization is { Failure: { } failure } record ? $"the update to {record.Image} was not applied at the last shutdown: {failure}" : null;
+        return machine.Records.Finalization?.Problem;
     }
 
     private string? WhyNotApplied(StagedRecord staged) =>

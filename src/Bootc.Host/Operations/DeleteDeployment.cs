@@ -5,9 +5,8 @@ namespace Bootc.Host.Operations;
 
 /// <summary><c>bootc delete-deployment</c>: takes a deployment off the boot menu and removes what only it needed.</summary>
 /// <param name="machine">The machine, opened for writing.</param>
-/// <param name="systemd">What <see cref="Staging"/> works with.</param>
 /// <param name="steps">Runs what is done.</param>
-public sealed class DeleteDeployment(Machine machine, Systemd systemd, Steps steps)
+public sealed class DeleteDeployment(Machine machine, Steps steps)
 {
     public MachineGarbageReport Run(ObjectId id, CancellationToken cancellationToken)
     {
@@ -25,7 +24,7 @@ public sealed class DeleteDeployment(Machine machine, Systemd systemd, Steps ste
 
         if (isStaged)
         {
-            new Staging(machine, systemd, steps).Unstage();
+            machine.Unstage();
         }
 
         if (live.Find(id) is not null)

@@ -33,7 +33,7 @@ public sealed class Finalization(Machine machine, Steps steps)
         }
         catch (Exception e)
         {
-            machine.Records.Finalization = new(staged.Id.ToString(), image, Describe(e));
+            machine.Records.Finalization = new(staged.Id.ToString(), image, Failure.Describe(e));
             throw;
         }
 
@@ -68,6 +68,8 @@ public sealed class Finalization(Machine machine, Steps steps)
             DeploymentStore.ExtractEtc(nextFiles, deployment, NewEtc, cancellationToken);
             using Dir target = deployment.OpenDir(NewEtc);
             EtcMerge.Apply(plan, current, target, cancellationToken);
+
+            // The machine's own came with its changes.
             target.TryRemoveFile(".updated");
         }
 
@@ -84,16 +86,5 @@ public sealed class Finalization(Machine machine, Steps steps)
         BootMenu live = machine.Entries.Read();
         BootEntryFile? fallback = live.Find(machine.Booted.Id) ?? machine.Entries.ReadStaged()?.Find(machine.Booted.Id);
         machine.Entries.Commit(live.Booting(staged, fallback));
-    }
-
-    private static string Describe(Exception failure)
-    {
-        List<string> causes = [];
-        for (Exception? cause = failure; cause is not null; cause = cause.InnerException)
-        {
-            causes.Add(cause.Message);
-        }
-
-        return string.Join(": ", causes);
     }
 }

@@ -71,9 +71,8 @@ public sealed record HostStatus(DeploymentStatus? Booted)
             StagedDeployment? staged = ReadStaged();
             BootMenu waiting = staged is null ? BootMenu.Empty : ReadEntries("staged boot entries", entries => entries.ReadStaged()) ?? BootMenu.Empty;
             BootEntryFile? bootedEntry = live.Find(machine.Booted.Id);
-            SoftReboot softReboot = new(machine, bootedEntry);
-
             DeploymentStatus booted = Describe(machine.Booted.Id);
+            SoftReboot softReboot = new(machine, booted, bootedEntry);
             booted = booted with { CachedUpdate = ReadUpdate(booted.Image) };
             ImmutableArray<DeploymentStatus> others =
             [
@@ -151,14 +150,14 @@ public sealed record HostStatus(DeploymentStatus? Booted)
             }
 
             _problems.AddRange(live.Damaged.Select(file => $"the boot entry {file.Name} cannot be understood: {file.Damage}"));
-            if (machine.Records.Finalization is { Failure: { } failure } failed)
+            if (machine.Records.Finalization?.Problem is { } notApplied)
             {
-                _problems.Add($"the update to {failed.Image} was not applied at the last shutdown: {failure}");
+                _problems.Add(notApplied);
             }
 
             if (machine.Esp is { } esp)
             {
-                _problems.AddRange(LoaderInfo.ReadOverrides(machine.Root, esp).Select(what => $"{what}, whatever the order of the boot entries is"));
+                _problems.AddRange(LoaderInfo.ReadOverrides(machine.Root, esp));
             }
         }
     }

@@ -131,19 +131,15 @@ public sealed class Install(Programs programs, Steps steps)
     {
         ObjectId id = imported.BootImageId;
         StateLayout.Create(root, plan.Stateroot);
-        TreeExtractor extractor = new(imported.Files);
         using (Dir var = root.EnsureDir(StateLayout.Var(plan.Stateroot)))
         {
-            extractor.Extract("/var", var, cancellationToken);
+            new TreeExtractor(imported.Files).Extract("/var", var, cancellationToken);
         }
 
         using (Dir deployment = root.EnsureDir(StateLayout.Deployment(id)))
         {
-            using Dir etc = deployment.EnsureDir("etc");
-            extractor.Extract("/etc", etc, cancellationToken);
-
-            // Its absence makes units with ConditionNeedsUpdate=/etc run on the first boot.
-            etc.TryRemoveFile(".updated");
+            DeploymentStore.ExtractEtc(imported.Files, deployment, "etc", cancellationToken);
+            using Dir etc = deployment.OpenDir("etc");
             plan.SshKeys?.WriteTo(etc, imported.Files);
             deployment.TrySymlink(StateLayout.VarLink(plan.Stateroot), "var");
             Origin origin = Origin.ForBls(plan.TargetImage, imported.Source.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files));
@@ -178,19 +174,12 @@ public sealed class Install(Programs programs, Steps steps)
     private async Task WriteBootAsync(InstallPlan plan, PartitionNode node, ImportedImage imported, KernelFiles kernel, CancellationToken cancellationToken)
     {
         SystemdBoot loader = SystemdBoot.Find(imported.Files, plan.Architecture);
-        OsRelease os = ReadOsRelease(imported.Files);
         ObjectId id = imported.BootImageId;
-        BootEntry entry = new(
-            os.Title ?? id.ToString(),
-            os.Version ?? id.ToString(),
-            $"/{BootLayout.Kernel(id)}",
-            [$"/{BootLayout.Initrd(id)}"],
-            plan.CommandLineFor(id, ImageKargs.Parse(ConfigFiles.Find(imported.Files, ImageKargs.Folder), plan.Architecture.Name)),
-            $"bootc-{os.Id ?? "bootc"}-0",
-            []);
+        KernelCommandLine options = plan.CommandLineFor(id, ImageKargs.Parse(ConfigFiles.Find(imported.Files, ImageKargs.Folder), plan.Architecture.Name));
+        BootEntryFile entry = BootEntryFile.For(ReadOsRelease(imported.Files), id, BootLayout.KernelDirectory(id), options, []);
         using (IBootFilesystem esp = Filesystems.KernelHas("vfat") ? MountedBootFilesystem.Open(node.Path) : new MtoolsBootFilesystem(node.Path, programs))
         {
-            await loader.InstallAsync(esp, id, kernel, BootEntryName.For(os, id.ToString(), priority: 1), entry, plan.WriteFirmwareEntry, cancellationToken);
+            await loader.InstallAsync(esp, id, kernel, entry, plan.WriteFirmwareEntry, cancellationToken);
         }
     }
 

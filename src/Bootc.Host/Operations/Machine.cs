@@ -58,6 +58,14 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
         }
     }
 
+    /// <summary>Forgets what is staged, if anything; its objects stay until they are collected.</summary>
+    public void Unstage()
+    {
+        Staged = null;
+        Records.Staged = null;
+        Entries.Drop();
+    }
+
     /// <summary>What a machine would be whose disks are these folders.</summary>
     public static Machine OfFolders(string root, string sysroot, string esp, ObjectId booted) =>
         new(Dir.Open(root), Dir.Open(sysroot), new(booted, VerityOptional: false), Dir.Open(esp));

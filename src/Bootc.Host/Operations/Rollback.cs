@@ -12,9 +12,8 @@ public sealed record RollbackResult(bool IsReverted, bool DroppedStaged, Deploym
 
 /// <summary>Changes which of two deployments boots next, at once. Neither's <c>/etc</c> is touched.</summary>
 /// <param name="machine">The machine, opened for writing.</param>
-/// <param name="systemd">What <see cref="Staging"/> works with.</param>
 /// <param name="steps">Runs what is done.</param>
-public sealed class Rollback(Machine machine, Systemd systemd, Steps steps)
+public sealed class Rollback(Machine machine, Steps steps)
 {
     public RollbackResult Run()
     {
@@ -28,7 +27,7 @@ public sealed class Rollback(Machine machine, Systemd systemd, Steps steps)
         bool dropped = machine.Staged is not null;
         if (dropped)
         {
-            new Staging(machine, systemd, steps).Unstage();
+            machine.Unstage();
         }
 
         bool isReverted = status.RollbackQueued;

@@ -11,20 +11,19 @@ namespace Bootc.Host.Operations;
 /// names the deployment, the same SELinux policy, and a systemd that can.
 /// </summary>
 /// <param name="machine">The machine.</param>
-/// <param name="booted">The entry of the booted deployment; null where it has none.</param>
-internal sealed class SoftReboot(Machine machine, BootEntryFile? booted)
+/// <param name="booted">The booted deployment.</param>
+/// <param name="bootedEntry">Its boot entry; null where it has none.</param>
+internal sealed class SoftReboot(Machine machine, DeploymentStatus booted, BootEntryFile? bootedEntry)
 {
     private const string Unit = "usr/lib/systemd/system/soft-reboot.target";
     private const string SelinuxConfig = "etc/selinux/config";
     private const string TypeKey = "SELINUXTYPE=";
 
-    private readonly string? _bootDigest = machine.Deployments.Read(machine.Booted.Id).Origin?.BootDigest;
-
     public bool CanReach(DeploymentStatus deployment, BootEntryFile entry) =>
         machine.Root.Exists(Unit)
-        && _bootDigest is not null && _bootDigest == deployment.BootDigest
-        && booted?.Entry is { } from && entry.Entry is { } to && SameArguments(from.Options, to.Options)
-        && PolicyOf(machine.Booted.Id) == PolicyOf(deployment.Id);
+        && booted.BootDigest is not null && booted.BootDigest == deployment.BootDigest
+        && bootedEntry?.Entry is { } from && entry.Entry is { } to && SameArguments(from.Options, to.Options)
+        && PolicyOf(booted.Id) == PolicyOf(deployment.Id);
 
     private static bool SameArguments(KernelCommandLine one, KernelCommandLine other) =>
         BootImageArgument.Remove(one).Arguments.Order(StringComparer.Ordinal)

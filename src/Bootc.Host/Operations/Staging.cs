@@ -49,14 +49,14 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         Origin origin = Origin.ForBls(reference.ToString(), image.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files));
         string? shared = machine.Kernels.Find(origin.BootDigest!);
         BootEntryFile bootedEntry = BootedEntry();
-        UpdatePlan plan = steps.Run("Comparing /etc with the new image's", () => UpdatePlan.Decide(new(
+        BootEntryFile entry = steps.Run("Comparing /etc with the new image's", () => UpdatePlan.DecideEntry(new(
             machine.Booted,
             bootedEntry,
             DeploymentStore.OpenFiles(repository, machine.Booted.Id),
             ReadEtc(repository.Algorithm, cancellationToken),
             id,
             imported.Files,
-            shared ?? KernelDirectories.NameFor(id),
+            shared ?? BootLayout.KernelDirectory(id),
             MachineArchitecture.Native.Name)));
 
         if (shared is null)
@@ -72,7 +72,7 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
 
         // What was staged before counts until its successor is complete but for its entries.
         machine.Staged = null;
-        steps.Run("Staging the boot entries", () => machine.Entries.Stage(machine.Entries.Read().Booting(plan.Entry, bootedEntry)));
+        steps.Run("Staging the boot entries", () => machine.Entries.Stage(machine.Entries.Read().Booting(entry, bootedEntry)));
         Announce(id, reference, isLocked);
         return id;
     }
@@ -88,14 +88,6 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         machine.Staged = staged with { IsLocked = isLocked };
     }
 
-    /// <summary>Forgets what is staged, if anything; its objects stay until they are collected.</summary>
-    public void Unstage()
-    {
-        machine.Staged = null;
-        machine.Records.Staged = null;
-        machine.Entries.Drop();
-    }
-
     /// <summary>Staging is the peak of the boot partition: the new kernel, the booted one, and the one to fall back to.</summary>
     private void MakeRoomFor(KernelFiles kernel)
     {
@@ -104,7 +96,7 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         kernels.RemoveUnused([.. live, .. machine.Entries.ReadStaged()?.Files ?? []]);
         if (machine.Staged is not null && !kernels.HasRoomFor(kernel))
         {
-            Unstage();
+            machine.Unstage();
             kernels.RemoveUnused(live);
         }
 
@@ -143,13 +135,9 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         string directory = (digest is null ? null : machine.Kernels.Find(digest))
             ?? throw new BootcException("the booted deployment has neither a boot entry nor a kernel on the boot partition, so there would be nothing to fall back to");
         OsRelease os = OsRelease.Parse(machine.Root.TryReadText("usr/lib/os-release") ?? "");
-        string id = machine.Booted.Id.ToString();
-        (string linux, string initrd) = KernelDirectories.PathsIn(directory);
         KernelCommandLine running = KernelCommandLine.Parse(machine.Root.ReadText("proc/cmdline"));
         KernelCommandLine options = BootImageArgument.Remove(running).Without("initrd").Without("BOOT_IMAGE").Append(KernelCommandLine.Parse(machine.Booted.ToString()));
-        return BootEntryFile.Of(
-            BootEntryName.For(os, id, priority: 0),
-            new(os.Title ?? id, os.Version ?? id, linux, [initrd], options, $"bootc-{os.Id ?? "bootc"}-1", []));
+        return BootEntryFile.For(os, machine.Booted.Id, directory, options, []);
     }
 
     private Inode.Directory ReadEtc(VerityAlgorithm algorithm, CancellationToken cancellationToken)

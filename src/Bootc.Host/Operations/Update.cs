@@ -132,7 +132,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
             return result;
         }
 
-        _staging.Unstage();
+        machine.Unstage();
         StatusChange.WithdrawReboot(machine);
         return result with { Warnings = [$"what was staged, {staged.Image?.Digest ?? staged.Id.ToString()}, was dropped, as {reference} stands for what runs"] };
     }

@@ -4,6 +4,7 @@ using Bootc.Host.Boot;
 using Bootc.Host.Configuration;
 using Bootc.Host.Etc;
 using Bootc.Host.Images;
+using Bootc.Linux;
 
 namespace Bootc.Host.Operations;
 
@@ -26,13 +27,14 @@ public sealed record UpdateFacts(
     string KernelDirectory,
     string Architecture);
 
-/// <summary>What staging an image will do to the boot entries and to <c>/etc</c>, decided before either is touched.</summary>
-/// <param name="Entry">The boot entry of the new deployment.</param>
-/// <param name="Etc">What of the machine's own <c>/etc</c> goes over to it.</param>
-public sealed record UpdatePlan(BootEntryFile Entry, EtcMergePlan Etc)
+/// <summary>What staging an image will do to a machine, decided before anything of it is touched.</summary>
+public static class UpdatePlan
 {
-    /// <summary>Decides, or refuses with a <see cref="BootcException"/> that says what to do.</summary>
-    public static UpdatePlan Decide(UpdateFacts facts)
+    /// <summary>
+    /// Decides on the boot entry of the new deployment; where the machine's own <c>/etc</c> does not fit into it, that is a
+    /// <see cref="BootcException"/> that says what to do.
+    /// </summary>
+    public static BootEntryFile DecideEntry(UpdateFacts facts)
     {
         EtcMergePlan etc = EtcMergePlan.Decide(EtcOf(facts.BootedFiles), facts.Etc, EtcOf(facts.NextFiles));
         if (etc.Conflicts.Count > 0)
@@ -41,21 +43,15 @@ public sealed record UpdatePlan(BootEntryFile Entry, EtcMergePlan Etc)
                 $"changes of this machine do not fit into the new image, so nothing was staged; move them out of the way and try again: {string.Join("; ", etc.Conflicts)}");
         }
 
-        OsRelease os = OsRelease.Parse(facts.NextFiles.TryReadText("/usr/lib/os-release") ?? "");
-        string id = facts.Next.ToString();
-        (string linux, string initrd) = KernelDirectories.PathsIn(facts.KernelDirectory);
         BootEntry booted = facts.BootedEntry.Entry!;
-        BootEntry entry = new(
-            os.Title ?? id,
-            os.Version ?? id,
-            linux,
-            [initrd],
+        return BootEntryFile.For(
+            OsRelease.Parse(facts.NextFiles.TryReadText("/usr/lib/os-release") ?? ""),
+            facts.Next,
+            facts.KernelDirectory,
             KernelArguments.ForUpdate(booted.Options, KargsOf(facts.BootedFiles), KargsOf(facts.NextFiles), facts.Booted with { Id = facts.Next }),
-            $"bootc-{os.Id ?? "bootc"}-0",
             booted.Other);
-        return new(BootEntryFile.Of(BootEntryName.For(os, id, priority: 1), entry), etc);
 
-        Bootc.Linux.KernelCommandLine KargsOf(ImageFiles files) => ImageKargs.Parse(ConfigFiles.Find(files, ImageKargs.Folder), facts.Architecture);
+        KernelCommandLine KargsOf(ImageFiles files) => ImageKargs.Parse(ConfigFiles.Find(files, ImageKargs.Folder), facts.Architecture);
     }
 
     /// <summary>The <c>/etc</c> of an image; an empty directory where it has none.</summary>

@@ -23,7 +23,7 @@ internal static class DeleteDeploymentCommand
                 parse.InvocationConfiguration,
                 quiet: false,
                 progressFd: null,
-                tools => Task.FromResult(new DeleteDeployment(tools.Machine, new Systemd(tools.Programs), tools.Steps).Run(parse.GetRequiredValue(id), cancellationToken)),
+                tools => Task.FromResult(new DeleteDeployment(tools.Machine, tools.Steps).Run(parse.GetRequiredValue(id), cancellationToken)),
                 cancellationToken);
             parse.InvocationConfiguration.Output.WriteLine($"Deleted {parse.GetRequiredValue(id)}");
             return 0;

@@ -74,7 +74,7 @@ internal static class EditCommand
                 UpdateText.Write(await new Update(tools.Machine, tools.Programs, tools.Steps).SwitchAsync(image, cancellationToken), console);
                 break;
             case HostSpecChange.Reorder:
-                RollbackText.Write(new Rollback(tools.Machine, new Systemd(tools.Programs), tools.Steps).Run(), console);
+                RollbackText.Write(new Rollback(tools.Machine, tools.Steps).Run(), console);
                 break;
             default:
                 console.Output.WriteLine("Edit cancelled, no changes made.");

@@ -31,7 +31,7 @@ internal static class RollbackCommand
                 progressFd: null,
                 async tools =>
                 {
-                    RollbackResult result = new Rollback(tools.Machine, new Systemd(tools.Programs), tools.Steps).Run();
+                    RollbackResult result = new Rollback(tools.Machine, tools.Steps).Run();
                     RollbackText.Write(result, parse.InvocationConfiguration);
                     await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(
                         result.IsReverted ? null : parse.GetValue(softReboot), parse.GetValue(apply) && !result.IsReverted, cancellationToken);

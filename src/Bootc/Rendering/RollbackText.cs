@@ -21,7 +21,7 @@ internal static class RollbackText
         console.Output.WriteLine($"Next boot: {(result.IsReverted ? "current" : "rollback")} deployment");
         foreach (string what in result.Overrides)
         {
-            console.Error.WriteLine($"warning: {what}, whatever the order of the boot entries is");
+            console.Error.WriteLine($"warning: {what}");
         }
     }
 }

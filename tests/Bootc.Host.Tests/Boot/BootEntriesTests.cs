@@ -96,7 +96,7 @@ public sealed class BootEntriesTests : IDisposable
         }
 
         // The deployment is another than the one whose directory it shares.
-        BootEntry entry = new("T", "1", KernelDirectories.PathsIn(used).Linux, [], KernelCommandLine.Parse($"composefs={new string('d', 128)}"), null, []);
+        BootEntry entry = new("T", "1", $"/EFI/Linux/{used}/vmlinuz", [], KernelCommandLine.Parse($"composefs={new string('d', 128)}"), null, []);
         new KernelDirectories(_esp).RemoveUnused([BootEntryFile.Of(new("a", "1", 1), entry)]).Should().HaveCount(2);
 
         Directory.GetDirectories($"{_folder.FullName}/EFI/Linux").Select(Path.GetFileName).Should().BeEquivalentTo(used, "bootc", "other");

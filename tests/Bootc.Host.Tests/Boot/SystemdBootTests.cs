@@ -78,7 +78,7 @@ public sealed class SystemdBootTests : IDisposable
         KernelFiles kernel = new("6.12", _tree.AddFile("/kernel", "kernel"), _tree.AddFile("/initrd", "initrd"));
         BootEntry entry = new("Lab", "1", "/kernel", ["/initrd"], KernelCommandLine.Empty, null, []);
         using MtoolsBootFilesystem esp = new(_esp, new Programs(NullLogger<Programs>.Instance));
-        await loader.InstallAsync(esp, Deployment, kernel, new BootEntryName("lab", "1", 1), entry, withRandomSeed: false, default);
+        await loader.InstallAsync(esp, Deployment, kernel, BootEntryFile.Of(new("lab", "1", 1), entry), withRandomSeed: false, default);
     }
 
     private Task<string> ReadAsync(string path) => MtoolsAsync("mtype", $"::/{path}");

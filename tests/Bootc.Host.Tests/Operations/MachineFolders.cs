@@ -87,7 +87,7 @@ internal sealed class MachineFolders : IDisposable
     public Task<UpdateResult> UpgradeAsync(UpgradeOptions options) =>
         WithAsync(machine => new Update(machine, Programs, Steps.Silent).UpgradeAsync(options, default));
 
-    public RollbackResult Rollback() => With(machine => new Rollback(machine, new Systemd(Programs), Steps.Silent).Run());
+    public RollbackResult Rollback() => With(machine => new Rollback(machine, Steps.Silent).Run());
 
     /// <summary>What a shutdown does.</summary>
     public ObjectId? Finalize() => With(machine => new Finalization(machine, Steps.Silent).Run(default));
@@ -146,11 +146,11 @@ internal sealed class MachineFolders : IDisposable
         Origin origin = Origin.ForBls($"oci:{layout}", image.Source.ManifestDigest.ToString(), kernel.ComputeBootDigest(image.Files));
         new DeploymentStore(sysroot).Ensure(_booted, image.Files, origin, "../../os/default/var"u8.ToArray(), default);
         new KernelDirectories(esp).Add(_booted, kernel, image.Files, default);
-        (string linux, string initrd) = KernelDirectories.PathsIn(KernelDirectories.NameFor(_booted));
         string options = $"root=UUID=1 rw image.version=1 image.always=1 mine=1 composefs=?{_booted}";
         File.WriteAllText(this["root/proc/cmdline"], options + "\n");
+        string kernels = $"/EFI/Linux/bootc_composefs-{_booted}";
         BootEntryFile entry = BootEntryFile.Of(
-            new("lab", "1", 1), new("Lab", "1", linux, [initrd], KernelCommandLine.Parse(options), "bootc-lab-0", []));
+            new("lab", "1", 1), new("Lab", "1", $"{kernels}/vmlinuz", [$"{kernels}/initrd"], KernelCommandLine.Parse(options), "bootc-lab-0", []));
         new BootEntries(esp).Commit(new BootMenu([entry]));
     }
 }

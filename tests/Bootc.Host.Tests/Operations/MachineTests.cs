@@ -116,7 +116,8 @@ public sealed class MachineTests : IAsyncLifetime
         (await _machine.UpgradeAsync(download)).Outcome.Should().Be(UpdateOutcome.Locked);
         (await _machine.UpgradeAsync(new())).Outcome.Should().Be(UpdateOutcome.Unlocked, "a plain upgrade unlocks it, too");
 
-        _machine.Finalize().Should().Be(_machine.Status().Staged?.Id ?? _machine.With(m => m.Entries.Read().Ours.First().Deployment));
+        ObjectId staged = _machine.Status().Staged!.Id;
+        _machine.Finalize().Should().Be(staged);
     }
 
     [Fact]

@@ -9,10 +9,11 @@ namespace Bootc.Host.Images.Selinux;
 /// </summary>
 internal sealed class PathPattern
 {
-    private readonly string _translated;
-    private readonly Dictionary<char, Regex> _compiled = [];
+    /// <summary>What stands for the character of the file type where a line is for all types.</summary>
+    private const string AnyType = ".";
 
-    private const char AnyType = '.';
+    private readonly string _translated;
+    private readonly Dictionary<string, Regex> _compiled = [];
 
     private PathPattern(string translated, string prefix, bool isLiteral)
     {
@@ -62,19 +63,19 @@ internal sealed class PathPattern
     /// <exception cref="FormatException">The pattern is not a valid regular expression, or cannot be matched in linear time.</exception>
     public Regex Compile(char? type)
     {
-        char key = type ?? AnyType;
-        if (!_compiled.TryGetValue(key, out Regex? regex))
+        string typePattern = type is null ? AnyType : Regex.Escape(type.ToString()!);
+        if (!_compiled.TryGetValue(typePattern, out Regex? regex))
         {
-            regex = CompileAnew(type);
-            _compiled.Add(key, regex);
+            regex = NewRegex(typePattern);
+            _compiled.Add(typePattern, regex);
         }
 
         return regex;
     }
 
-    private Regex CompileAnew(char? type)
+    private Regex NewRegex(string typePattern)
     {
-        string whole = $@"\A(?:{_translated}){(type is null ? "." : Regex.Escape(type.ToString()!))}\z";
+        string whole = $@"\A(?:{_translated}){typePattern}\z";
         try
         {
             // Linear time whatever the pattern: policies come from outside.
