@@ -70,7 +70,11 @@ public sealed class Benchmark(BenchImage image, BenchSizes sizes, string folder)
             "podman image mount, mkcomposefs --digest-store",
             """
             storage=$1; name=$2; shift 2
-            podman() { command podman --root "$storage" --runroot "$PWD/run" --storage-driver overlay "$@"; }
+            # A runroot has 50 characters at most, and that of a checkout may have more; libpod remembers the one of the run before.
+            run=$(mktemp -d /tmp/bootc-bench-XXXXXX)
+            rm -rf "$storage/libpod"
+            trap 'rm -rf "$run"' EXIT
+            podman() { command podman --root "$storage" --runroot "$run" --storage-driver overlay "$@"; }
             mounted=$(podman image mount "$name")
             "$@" --digest-store=objects "$mounted" image
             podman image unmount "$name"
