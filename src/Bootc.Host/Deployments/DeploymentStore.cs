@@ -45,6 +45,16 @@ public sealed class DeploymentStore(Dir sysroot)
         return Origin.Parse(sysroot.TryReadText(path) ?? throw new BootcException($"{Path.Join(sysroot.Path, path)} is missing"));
     }
 
+    /// <summary>Makes this the origin of a deployment that has its state; nothing is written where it is that already.</summary>
+    public void WriteOrigin(ObjectId id, Origin origin)
+    {
+        using Dir state = sysroot.OpenDir(StateLayout.Deployment(id));
+        if (state.TryReadText(StateLayout.OriginName(id)) != origin.ToString())
+        {
+            state.WriteAtomically(StateLayout.OriginName(id), origin.ToString());
+        }
+    }
+
     /// <summary>
     /// Gives a deployment its state: <c>/etc</c> as the image has it, the link to the shared <c>/var</c>, its origin. The directory gets
     /// its name when all of it is on the disk. One that exists keeps its <c>/etc</c>, and only its origin changes.
@@ -57,13 +67,10 @@ public sealed class DeploymentStore(Dir sysroot)
     public void Ensure(ObjectId id, ImageFiles files, Origin origin, byte[] varLink, CancellationToken cancellationToken)
     {
         using Dir states = sysroot.OpenDir(StateLayout.Deployments);
-        if (states.TryOpenDir(id.ToString()) is { } existing)
+        if (states.Exists(id.ToString()))
         {
-            using (existing)
-            {
-                existing.WriteAtomically(StateLayout.OriginName(id), origin.ToString());
-                return;
-            }
+            WriteOrigin(id, origin);
+            return;
         }
 
         string unfinished = UnfinishedPrefix + id;

@@ -20,6 +20,16 @@ public sealed class Finalization(Machine machine, Steps steps)
     /// <returns>The deployment that boots next; null where nothing is staged, or a shutdown is to leave it alone.</returns>
     public ObjectId? Run(CancellationToken cancellationToken)
     {
+        if (machine.StagedDamage is { } damage)
+        {
+            if (machine.Records.Staged is { } lost)
+            {
+                machine.Records.Finalization = new(lost.Deployment, lost.Image, damage);
+            }
+
+            throw new BootcException(damage);
+        }
+
         if (machine.Staged is not { IsLocked: false } staged)
         {
             return null;

@@ -67,8 +67,9 @@ public sealed record HostStatus(DeploymentStatus? Booted)
 
         public HostStatus Read()
         {
-            BootMenu live = ReadEntries("boot entries", entries => entries.Read()) ?? BootMenu.Empty;
-            StagedDeployment? staged = ReadStaged();
+            BootMenu? readable = ReadEntries("boot entries", entries => entries.Read());
+            BootMenu live = readable ?? BootMenu.Empty;
+            StagedDeployment? staged = machine.Staged;
             BootMenu waiting = staged is null ? BootMenu.Empty : ReadEntries("staged boot entries", entries => entries.ReadStaged()) ?? BootMenu.Empty;
             BootEntryFile? bootedEntry = live.Find(machine.Booted.Id);
             DeploymentStatus booted = Describe(machine.Booted.Id);
@@ -89,7 +90,7 @@ public sealed record HostStatus(DeploymentStatus? Booted)
             }
 
             ObjectId? first = live.Ours.FirstOrDefault()?.Deployment;
-            AddProblems(live, first is not null && bootedEntry is null);
+            AddProblems(live, readable is not null && bootedEntry is null);
             return new(booted)
             {
                 Staged = next,
@@ -119,19 +120,6 @@ public sealed record HostStatus(DeploymentStatus? Booted)
             }
         }
 
-        private StagedDeployment? ReadStaged()
-        {
-            try
-            {
-                return machine.Staged;
-            }
-            catch (Exception e) when (Failure.IsExpected(e))
-            {
-                _problems.Add($"what is staged cannot be read, so nothing counts as staged: {e.Message}");
-                return null;
-            }
-        }
-
         private DeployedImage? ReadUpdate(DeployedImage? booted) =>
             machine.Records.Update is { } update && booted is not null && update.Image == booted.Reference.ToString() && update.Digest != booted.Digest
                 ? new(booted.Reference, update.Digest, update.Version, update.Timestamp, update.Architecture)
@@ -142,6 +130,11 @@ public sealed record HostStatus(DeploymentStatus? Booted)
             if (machine.EspProblem is { } problem)
             {
                 _problems.Add($"the boot entries cannot be read: {problem}");
+            }
+
+            if (machine.StagedDamage is { } stagedDamage)
+            {
+                _problems.Add(stagedDamage);
             }
 
             if (bootedHasNoEntry)

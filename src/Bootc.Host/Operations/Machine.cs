@@ -39,10 +39,10 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
     /// <summary>The number that the kernel gave this boot.</summary>
     public string BootId => Root.ReadText("proc/sys/kernel/random/boot_id").Trim();
 
-    /// <summary>What the next shutdown makes the one that boots; null for nothing.</summary>
+    /// <summary>What the next shutdown makes the one that boots; null for nothing, and where <see cref="StagedDamage"/> says why it is not known.</summary>
     public StagedDeployment? Staged
     {
-        get => Root.TryReadText($"run/{StagedDeployment.Folder}/{StagedDeployment.FileName}") is { } json ? StagedDeployment.Parse(json) : null;
+        get => ReadStaged(out _);
         set
         {
             using Dir run = Root.OpenDir("run");
@@ -55,6 +55,16 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
             {
                 folder.WriteAtomically(StagedDeployment.FileName, value.ToString());
             }
+        }
+    }
+
+    /// <summary>Why nothing counts as staged although something was; null where that is not so.</summary>
+    public string? StagedDamage
+    {
+        get
+        {
+            ReadStaged(out string? damage);
+            return damage;
         }
     }
 
@@ -224,6 +234,20 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
 
     internal static bool IsContainer(Dir root) =>
         Environment.GetEnvironmentVariable("container") is not null || root.Exists("run/.containerenv") || root.Exists(".dockerenv");
+
+    private StagedDeployment? ReadStaged(out string? damage)
+    {
+        damage = null;
+        try
+        {
+            return Root.TryReadText($"run/{StagedDeployment.Folder}/{StagedDeployment.FileName}") is { } json ? StagedDeployment.Parse(json) : null;
+        }
+        catch (Exception e) when (Failure.IsExpected(e))
+        {
+            damage = $"what is staged cannot be read, so nothing counts as staged: {e.Message}";
+            return null;
+        }
+    }
 
     private Dir RequireEsp() => Esp ?? throw new BootcException($"the boot entries cannot be read: {EspProblem}");
 }

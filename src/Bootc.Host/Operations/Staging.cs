@@ -40,13 +40,19 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         using Repository repository = Repository.Ensure(machine.Sysroot, StateLayout.Repository, verity);
         ImportedImage imported = await new ImageImporter(repository, steps).ImportAsync(source, image, cancellationToken);
         ObjectId id = imported.BootImageId;
+        KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
+        Origin origin = Origin.ForBls(reference.ToString(), image.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files));
         if (id.Equals(machine.Booted.Id))
         {
+            if (machine.Deployments.Read(id).Origin is null)
+            {
+                // A record that was lost can be made again of the image that runs.
+                machine.Deployments.WriteOrigin(id, origin);
+            }
+
             return null;
         }
 
-        KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
-        Origin origin = Origin.ForBls(reference.ToString(), image.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files));
         string? shared = machine.Kernels.Find(origin.BootDigest!);
         BootEntryFile bootedEntry = BootedEntry();
         BootEntryFile entry = steps.Run("Comparing /etc with the new image's", () => UpdatePlan.DecideEntry(new(

@@ -144,12 +144,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
     private void FollowFromNowOn(ObjectId deployment, ImageReference reference, ResolvedImage image)
     {
         Origin origin = machine.Deployments.ReadOrigin(deployment);
-        string text = origin.WithImage(reference.ToString(), image.ManifestDigest.ToString()).ToString();
-        if (text != origin.ToString())
-        {
-            using Dir state = machine.Sysroot.OpenDir(StateLayout.Deployment(deployment));
-            state.WriteAtomically(StateLayout.OriginName(deployment), text);
-        }
+        machine.Deployments.WriteOrigin(deployment, origin.WithImage(reference.ToString(), image.ManifestDigest.ToString()));
     }
 
     private UpdateResult Unlock(HostStatus status)
