@@ -292,6 +292,9 @@ public sealed unsafe partial class Dir : IDisposable
     /// <summary>Bytes that this process may still write to the file system.</summary>
     public long FreeBytes => _fd.AvailableBytes();
 
+    /// <summary>Bytes that the whole file system has, free or not.</summary>
+    public long FilesystemBytes => _fd.FilesystemBytes();
+
     public void Dispose() => _fd.Dispose();
 
     private static int DirectoryFlags => O_RDONLY | O_DIRECTORY;

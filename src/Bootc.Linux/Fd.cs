@@ -136,9 +136,15 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
     /// <summary>How many bytes the file system that holds this file has room for.</summary>
     public long AvailableBytes()
     {
-        StatVfs status;
-        Syscall.Check(Libc.FStatVfs(this, &status), "statvfs", Path);
+        StatVfs status = StatusOfFilesystem();
         return checked((long)(status.AvailableBlocks * status.FragmentSize));
+    }
+
+    /// <summary>How many bytes the file system that holds this file has, free or not.</summary>
+    public long FilesystemBytes()
+    {
+        StatVfs status = StatusOfFilesystem();
+        return checked((long)(status.Blocks * status.FragmentSize));
     }
 
     /// <summary>Whether the file has an extended attribute of this name.</summary>
@@ -227,5 +233,12 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
         {
             return Libc.OpenAt(WorkingDirectory, p, flags | O_CLOEXEC, 0);
         }
+    }
+
+    private StatVfs StatusOfFilesystem()
+    {
+        StatVfs status;
+        Syscall.Check(Libc.FStatVfs(this, &status), "statvfs", Path);
+        return status;
     }
 }

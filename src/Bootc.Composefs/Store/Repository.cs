@@ -59,6 +59,9 @@ public sealed class Repository : IDisposable
     /// <summary>Where it was opened, for messages.</summary>
     public string Path => _root.Path;
 
+    /// <summary>Bytes that its file system has, free or not.</summary>
+    public long FilesystemBytes => _root.FilesystemBytes;
+
     public RepositoryConfig Config { get; }
 
     /// <summary>The hash of all its objects' digests.</summary>

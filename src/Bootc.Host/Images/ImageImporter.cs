@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Globalization;
 using Bootc.Composefs;
 using Bootc.Composefs.Erofs;
 using Bootc.Composefs.Store;
@@ -91,11 +92,28 @@ public sealed class ImageImporter(Repository repository, Steps steps)
             }
         }
 
+        RequireRoom(image.Layers.Length, [.. missing.Select(next => next.Layer)]);
+
         // The largest first: it decides how long all of them take.
         ParallelOptions options = new() { MaxDegreeOfParallelism = LayersAtOnce, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(missing.OrderByDescending(next => next.Layer.Blob.Size), options, async (next, cancellation) =>
             imported[next.Layer.DiffId] = await ImportLayerAsync(source, next.Layer, next.What, cancellation));
         return [.. image.Layers.Select(layer => imported[layer.DiffId])];
+    }
+
+    /// <summary>
+    /// Refuses, before any layer is asked for, what no file system of this size can hold. Less than that may still be too much, but how much
+    /// of a layer is in the repository already is known only when it was read.
+    /// </summary>
+    private void RequireRoom(int layers, ImmutableArray<ImageLayer> missing)
+    {
+        Int128 needed = missing.Aggregate(Int128.Zero, (sum, layer) => sum + layer.Blob.Size);
+        if (needed > repository.FilesystemBytes)
+        {
+            throw new BootcException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"the image does not fit: {missing.Length} of its {layers} layers are not here yet and have {needed >> 20} MiB as they are transferred, and the whole file system of {repository.Path} has {repository.FilesystemBytes >> 20} MiB"));
+        }
     }
 
     /// <summary>

@@ -204,6 +204,16 @@ public sealed class ImageImporterTests : IDisposable
     }
 
     [Fact]
+    public async Task Refuses_an_image_that_no_file_system_could_hold_before_any_layer_is_read()
+    {
+        _layout.AddLayer(TestLayout.Skeleton, size: 999L << 40).Finish();
+        File.Delete(_layout.BlobPath(0));
+
+        await FluentActions.Awaiting(() => ImportAsync()).Should().ThrowAsync<BootcException>()
+            .WithMessage("the image does not fit: 1 of its 1 layers are not here yet and have 1047527424 MiB *");
+    }
+
+    [Fact]
     public async Task An_import_that_is_interrupted_names_nothing()
     {
         _layout.AddLayer(TestLayout.Skeleton).Finish();

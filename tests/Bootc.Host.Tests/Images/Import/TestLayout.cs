@@ -30,7 +30,8 @@ internal sealed class TestLayout(string folder)
     /// <summary>Adds a layer.</summary>
     /// <param name="entries">What is in it.</param>
     /// <param name="diffId">What the config says it unpacks to; the truth unless given.</param>
-    public TestLayout AddLayer(PaxTarEntry[] entries, string? diffId = null)
+    /// <param name="size">What the manifest says is the size of the blob; the truth unless given.</param>
+    public TestLayout AddLayer(PaxTarEntry[] entries, string? diffId = null, long? size = null)
     {
         using MemoryStream tar = new();
         using (TarWriter writer = new(tar, leaveOpen: true))
@@ -47,7 +48,7 @@ internal sealed class TestLayout(string folder)
             gzip.Write(tar.ToArray());
         }
 
-        _layers.Add((diffId ?? DigestOf(tar.ToArray()), Write(compressed.ToArray()), compressed.Length));
+        _layers.Add((diffId ?? DigestOf(tar.ToArray()), Write(compressed.ToArray()), size ?? compressed.Length));
         return this;
     }
 
