@@ -46,8 +46,10 @@ public sealed class Origin
     ]);
 
     /// <summary>The same with another update source and manifest.</summary>
-    public Origin WithImage(string imageReference, string manifestDigest) =>
-        With("origin", "container-image-reference", UnverifiedPrefix + imageReference).With("image", "manifest_digest", manifestDigest);
+    public Origin WithImage(string imageReference, string manifestDigest) => WithReference(imageReference).With("image", "manifest_digest", manifestDigest);
+
+    /// <summary>The same with another update source.</summary>
+    public Origin WithReference(string imageReference) => With("origin", "container-image-reference", UnverifiedPrefix + imageReference);
 
     public static Origin Parse(string text)
     {

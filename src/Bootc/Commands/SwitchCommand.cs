@@ -1,7 +1,10 @@
 using System.CommandLine;
+using Bootc.Composefs;
+using Bootc.Host;
 using Bootc.Host.Operations;
 using Bootc.Oci;
 using Bootc.Rendering;
+using Microsoft.Extensions.Logging;
 
 namespace Bootc.Commands;
 
@@ -23,6 +26,7 @@ internal static class SwitchCommand
         Option<bool> apply = MachineCommand.Apply();
         Option<SoftRebootMode?> softReboot = MachineCommand.SoftReboot();
         Option<bool> retain = new("--retain") { Description = "Accepted and ignored: the image that runs is kept as the one to go back to" };
+        Option<bool> inPlace = InPlace();
         Option<bool> noVerification = new("--no-signature-verification") { Description = "Accepted and ignored", Hidden = true };
         Option<bool> enforce = new("--enforce-container-sigpolicy") { Description = "Refuse images that no signature policy vouches for" };
         Option<int?> progressFd = MachineCommand.ProgressFd();
@@ -35,24 +39,23 @@ internal static class SwitchCommand
             It may be run again and again: where the machine follows TARGET already, nothing is done. Exit code 0 says that it does.
             """)
         {
-            target, transport, quiet, apply, softReboot, retain, noVerification, progressFd,
+            target, transport, quiet, apply, softReboot, retain, inPlace, noVerification, progressFd,
         };
         unavailable.Add(command, enforce);
-        unavailable.Add(command, new Option<bool>("--mutate-in-place") { Description = "Only change what is recorded", Hidden = true });
         unavailable.Add(command, new Option<bool>("--experimental-unified-storage") { Description = "Keep the image in container storage too", Hidden = true });
-        command.Validators.Add(result =>
-        {
-            string wanted = result.GetValue(transport) ?? DefaultTransport;
-            if (result.GetValue(target) is { } name && !ImageReference.TryCreate(wanted, name, out _))
-            {
-                result.AddError($"\"{name}\" is not the name of an image in transport {wanted}");
-            }
-        });
+        MachineCommand.Conflict(command, inPlace, apply, softReboot);
+        RequireName(command, transport, target);
 
         command.SetAction(async (parse, cancellationToken) =>
         {
             unavailable.Check(parse);
             ImageReference.TryCreate(parse.GetValue(transport) ?? DefaultTransport, parse.GetValue(target)!, out ImageReference? reference);
+            if (parse.GetValue(inPlace))
+            {
+                await ChangeInPlaceAsync(parse.InvocationConfiguration, reference!, cancellationToken);
+                return 0;
+            }
+
             await MachineCommand.RunAsync(
                 parse.InvocationConfiguration,
                 parse.GetValue(quiet),
@@ -72,5 +75,27 @@ internal static class SwitchCommand
             return 0;
         });
         return command;
+    }
+
+    private static Option<bool> InPlace() => new("--mutate-in-place")
+    {
+        Description = "Only change what is recorded of the deployment that boots next, and fetch nothing; for installers",
+        Hidden = true,
+    };
+
+    private static void RequireName(Command command, Option<string?> transport, Argument<string> target) => command.Validators.Add(result =>
+    {
+        string wanted = result.GetValue(transport) ?? DefaultTransport;
+        if (result.GetValue(target) is { } name && !ImageReference.TryCreate(wanted, name, out _))
+        {
+            result.AddError($"\"{name}\" is not the name of an image in transport {wanted}");
+        }
+    });
+
+    private static async Task ChangeInPlaceAsync(InvocationConfiguration console, ImageReference reference, CancellationToken cancellationToken)
+    {
+        using LoggerFactory loggers = Composition.CreateLoggers();
+        ObjectId changed = await UpdateSourceInPlace.ChangeAsync(new(loggers.CreateLogger<Programs>()), Steps.Silent, reference, cancellationToken);
+        console.Output.WriteLine($"Deployment {changed} follows {reference} from now on");
     }
 }

@@ -1,4 +1,5 @@
 using Bootc.Composefs;
+using Bootc.Host.Deployments;
 using Bootc.Host.Operations;
 using Bootc.Host.Tests.Images.Import;
 using Bootc.Oci;
@@ -247,6 +248,65 @@ public sealed class MachineTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_staged_can_be_staged_again_when_run_lost_it()
+    {
+        ImageReference image = _machine.Publish(2);
+        await _machine.SwitchAsync(image);
+        ObjectId second = _machine.Status().Staged!.Id;
+        Directory.Delete(_machine["root/run/composefs"], recursive: true);
+        File.Delete(_machine[$"sysroot/state/deploy/{second}/{second}.origin"]);
+        _machine.Status().Staged.Should().BeNull();
+
+        (await _machine.SwitchAsync(image)).Outcome.Should().Be(UpdateOutcome.Staged);
+
+        _machine.Finalize().Should().Be(second);
+        _machine.Reboot();
+        _machine.Status().Booted!.Image!.Reference.Should().Be(image);
+    }
+
+    [Fact]
+    public void An_installer_changes_what_the_machine_follows_and_nothing_else()
+    {
+        ImageReference next = ImageReference.Parse("docker://registry.example/os:next");
+        string before = File.ReadAllText(_machine[$"sysroot/state/deploy/{_machine.Booted}/{_machine.Booted}.origin"]);
+        string digest = _machine.Status().Booted!.Image!.Digest;
+
+        _machine.With(machine => UpdateSourceInPlace.ChangeOnly(machine.Deployments, next)).Should().Be(_machine.Booted);
+
+        DeploymentStatus booted = _machine.Status().Booted!;
+        (booted.Image!.Reference, booted.Image.Digest).Should().Be((next, digest));
+        File.ReadAllText(_machine[$"sysroot/state/deploy/{_machine.Booted}/{_machine.Booted}.origin"]).Split('\n').Except(before.Split('\n')).Should().ContainSingle();
+    }
+
+    [Fact]
+    public async Task A_machine_whose_origin_was_lost_gets_one_by_a_switch_to_what_it_runs()
+    {
+        ImageReference image = _machine.Status().Booted!.Image!.Reference;
+        string origin = _machine[$"sysroot/state/deploy/{_machine.Booted}/{_machine.Booted}.origin"];
+        string before = File.ReadAllText(origin);
+        File.Delete(origin);
+
+        (await _machine.SwitchAsync(image)).Outcome.Should().Be(UpdateOutcome.UpToDate);
+
+        File.ReadAllText(origin).Should().Be(before);
+    }
+
+    [Fact]
+    public async Task A_staged_deployment_that_cannot_be_read_is_not_applied_and_that_is_told_at_the_next_boot()
+    {
+        ObjectId first = _machine.Booted;
+        await _machine.SwitchAsync(_machine.Publish(2));
+        File.WriteAllText(_machine["root/run/composefs/staged-deployment"], "{");
+
+        _machine.Invoking(m => m.Finalize()).Should().Throw<BootcException>();
+        _machine.With(machine => new MachineGarbage(machine).Collect(default)).Deployments.Should().BeEmpty();
+        _machine.Reboot();
+
+        _machine.Booted.Should().Be(first);
+        _machine.With(machine => new BootReport(machine).Run()).Should().Contain("was not applied").And.Contain("staged-deployment is not JSON");
+    }
+
+    [Fact]
     public async Task An_image_that_was_not_made_to_be_booted_is_refused()
     {
         TestLayout layout = new(_machine["plain"]);
@@ -262,9 +322,12 @@ public sealed class MachineTests : IAsyncLifetime
     [InlineData("an entry of another system", null)]
     [InlineData("garbage", "the boot entry bootc_lab-9-0.conf cannot be understood: *")]
     [InlineData("no origin", null)]
+    [InlineData("an entry of a deployment that is not there", null)]
     [InlineData("no state", null)]
     [InlineData("no manifest", null)]
     [InlineData("no entry of the booted one", "the booted deployment has no boot entry")]
+    [InlineData("no entry at all", "the booted deployment has no boot entry")]
+    [InlineData("a staged deployment that is none", "what is staged cannot be read, so nothing counts as staged: staged-deployment is not JSON")]
     [InlineData("a record that is no JSON", null)]
     public async Task Damage_is_named_and_stops_neither_status_nor_upgrade(string damage, string? problem)
     {
@@ -283,6 +346,7 @@ public sealed class MachineTests : IAsyncLifetime
             status.Problems.Should().ContainSingle().Which.Should().Match(problem);
         }
 
+        (status.Rollback is null).Should().Be(damage is "no entry at all");
         (status.Rollback?.Damage is not null).Should().Be(damage is "no origin" or "no state" or "no manifest");
         (await _machine.SwitchAsync(_machine.Publish(3))).Outcome.Should().Be(UpdateOutcome.Staged);
         _machine.Finalize().Should().NotBeNull();
@@ -342,6 +406,17 @@ public sealed class MachineTests : IAsyncLifetime
                 break;
             case "no entry of the booted one":
                 File.Delete(Path.Join(live, "bootc_lab-2-1.conf"));
+                break;
+            case "an entry of a deployment that is not there":
+                File.WriteAllText(Path.Join(live, "bootc_lab-0-0.conf"), $"title x\nversion 0\nlinux /x\ninitrd /y\nsort-key bootc-lab-9\noptions composefs={new string('b', 128)}\n");
+                break;
+            case "no entry at all":
+                Directory.Delete(live, recursive: true);
+                Directory.CreateDirectory(live);
+                break;
+            case "a staged deployment that is none":
+                Directory.CreateDirectory(_machine["root/run/composefs"]);
+                File.WriteAllText(_machine["root/run/composefs/staged-deployment"], "{");
                 break;
             default:
                 Directory.CreateDirectory(_machine["sysroot/state/bootc"]);

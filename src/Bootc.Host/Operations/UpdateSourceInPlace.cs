@@ -1,0 +1,44 @@
+using System.Collections.Immutable;
+using Bootc.Composefs;
+using Bootc.Host.Deployments;
+using Bootc.Linux;
+using Bootc.Oci;
+
+namespace Bootc.Host.Operations;
+
+/// <summary>
+/// <c>bootc switch --mutate-in-place</c>: writes another update source into the records of a deployment and fetches nothing. It is for
+/// installers, which leave the machine with the image that it was installed from, but are to make it follow another.
+/// </summary>
+public static class UpdateSourceInPlace
+{
+    /// <summary>Changes the deployment that boots next: the staged or booted one of a machine, or the only one under <c>/sysroot</c>.</summary>
+    /// <returns>The deployment.</returns>
+    public static async Task<ObjectId> ChangeAsync(Programs programs, Steps steps, ImageReference reference, CancellationToken cancellationToken)
+    {
+        using Dir root = Dir.Open("/");
+        if (Machine.FindBooted(root) is not null)
+        {
+            using Machine machine = await Machine.OpenForWritingAsync(programs, steps, cancellationToken);
+            return Change(machine.Deployments, machine.Staged?.Id ?? machine.Booted.Id, reference);
+        }
+
+        using Dir sysroot = root.TryOpenDir("sysroot") ?? throw new BootcException("there is no deployment to change: /sysroot is missing");
+        return ChangeOnly(new(sysroot), reference);
+    }
+
+    /// <summary>Changes the one deployment that there is.</summary>
+    internal static ObjectId ChangeOnly(DeploymentStore deployments, ImageReference reference)
+    {
+        ImmutableArray<ObjectId> ids = deployments.Ids();
+        return ids.Length == 1
+            ? Change(deployments, ids[0], reference)
+            : throw new BootcException($"there has to be one deployment in /sysroot/{StateLayout.Deployments}, and there are {ids.Length}; which one boots is not known here");
+    }
+
+    private static ObjectId Change(DeploymentStore deployments, ObjectId id, ImageReference reference)
+    {
+        deployments.WriteOrigin(id, deployments.ReadOrigin(id).WithReference(reference.ToString()));
+        return id;
+    }
+}
