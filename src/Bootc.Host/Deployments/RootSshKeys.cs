@@ -1,5 +1,6 @@
 using System.Text;
 using Bootc.Composefs.Tree;
+using Bootc.Host.Configuration;
 using Bootc.Host.Images;
 using Bootc.Host.Images.Selinux;
 using Bootc.Linux;
@@ -16,6 +17,7 @@ public sealed class RootSshKeys
 
     private const int SizeLimit = 256 << 10;
     private const string HomesOfMachine = "/var/";
+    private const string RootSetupConfig = "usr/lib/composefs/setup-root-conf.toml";
 
     private readonly byte[] _keys;
 
@@ -54,8 +56,25 @@ public sealed class RootSshKeys
             : throw new BootcException($"keys for root cannot be written to {home}/.ssh, which is on the read-only root file system; in the image make /root a link to a directory in /var");
     }
 
-    /// <summary>Refuses an image that runs here and has root's home elsewhere, before any disk is touched.</summary>
-    public static void RequireHome(Dir root) => HomeOf(root.TryReadLink("root"));
+    /// <summary>Refuses an image that runs here and could not let anybody in by the keys, before any disk is touched.</summary>
+    public static void RequirePlace(Dir root)
+    {
+        HomeOf(root.TryReadLink("root"));
+        RequireEtc(root.TryReadBytes(RootSetupConfig));
+    }
+
+    /// <summary>Refuses an image that does not show the deployment's <c>/etc</c>, which the keys are written to.</summary>
+    /// <param name="config">The image's <c>setup-root-conf.toml</c>; null where it has none.</param>
+    public static void RequireEtc(ReadOnlyMemory<byte>? config)
+    {
+        TomlTable? etc = config is { } content ? TomlTable.Parse(content.Span, $"/{RootSetupConfig}").Table("etc") : null;
+        string mount = etc?.String("mount") ?? (etc?.Flag("transient") == true ? "transient" : "bind");
+        if (mount != "bind")
+        {
+            throw new BootcException(
+                $"keys for root are written to the /etc of the deployment, which this image does not show: [etc] in /{RootSetupConfig} asks for \"{mount}\", and would have to ask for \"bind\"");
+        }
+    }
 
     /// <summary>Writes the fragment to a deployment.</summary>
     /// <param name="etc">The deployment's /etc, as it came out of the image.</param>

@@ -71,7 +71,7 @@ public sealed class Install(Programs programs, Steps steps)
             imageKargs = ImageKargs.Parse(ConfigFiles.Find(running, ImageKargs.Folder), architecture.Name);
             if (keys is not null)
             {
-                RootSshKeys.RequireHome(running);
+                RootSshKeys.RequirePlace(running);
             }
         }
 

@@ -23,6 +23,21 @@ public class RootSshKeysTests
             .WithMessage("*make /root a link to a directory in /var");
 
     [Theory]
+    [InlineData("[etc]\ntransient = true", "transient")]
+    [InlineData("[etc]\nmount = \"overlay\"", "overlay")]
+    [InlineData("[etc]\nmount = \"none\"\ntransient = false", "none")]
+    public void An_image_that_does_not_show_the_etc_of_its_deployment_is_refused(string config, string mount) =>
+        FluentActions.Invoking(() => RootSshKeys.RequireEtc(Encoding.UTF8.GetBytes(config))).Should().Throw<BootcException>()
+            .WithMessage($"*asks for \"{mount}\", and would have to ask for \"bind\"");
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("[root]\ntransient = true\n[etc]\nmount = \"bind\"\ntransient = true")]
+    [InlineData("[etc]\ntransient = false")]
+    public void An_image_that_shows_it_is_taken(string config) =>
+        FluentActions.Invoking(() => RootSshKeys.RequireEtc(Encoding.UTF8.GetBytes(config))).Should().NotThrow();
+
+    [Theory]
     [InlineData("")]
     [InlineData("# nobody\n\n")]
     [InlineData("ssh-ed25519\0")]
