@@ -24,7 +24,7 @@ public sealed class TransientTests(TransientTests.Machines machines) : IClassFix
         public async Task InitializeAsync()
         {
             _folder = Directory.CreateTempSubdirectory("bootc-transient");
-            TransientRoot = await InstallAndBootAsync("root");
+            TransientRoot = await InstallAndBootAsync("root", "--root-ssh-authorized-keys", "/output/friend.pub");
             TransientEtc = await InstallAndBootAsync("etc");
         }
 
@@ -34,13 +34,12 @@ public sealed class TransientTests(TransientTests.Machines machines) : IClassFix
             return Task.CompletedTask;
         }
 
-        private async Task<(GuestReport First, GuestReport Second)> InstallAndBootAsync(string transient)
+        private async Task<(GuestReport First, GuestReport Second)> InstallAndBootAsync(string transient, params string[] options)
         {
             string image = await BuildAsync(transient);
             string disk = LabInstall.NewDisk(_folder.FullName);
             // Of the two only the friend is let in.
-            string install = string.Join(' ', LabInstall.ToDisk(
-                "disk.img", "--allow-missing-verity", "--karg", "console=ttyS0", "--root-ssh-authorized-keys", "/output/friend.pub"));
+            string install = string.Join(' ', LabInstall.ToDisk("disk.img", ["--allow-missing-verity", "--karg", "console=ttyS0", .. options]));
             Podman podman = await Podman.Instance;
             const string makeKeys =
                 "cd /output; rm -f friend* stranger*; for name in friend stranger; do ssh-keygen -q -t ed25519 -N '' -f $name; done";

@@ -37,6 +37,9 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
 
         public string[] Layers { get; private set; } = [];
 
+        /// <summary>What ten that ran at the same time said, each different text once.</summary>
+        public string Parallel { get; private set; } = "";
+
         public Stop Staged { get; private set; } = null!;
 
         public GuestAnswer Again { get; private set; } = null!;
@@ -76,6 +79,9 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
             Check = await _machine.TryRunAsync("bootc upgrade --check");
             Checked = await LookAsync();
 
+            Parallel = await _machine.RunAsync(
+                "cd /run && for i in 0 1 2 3 4 5 6 7 8 9; do bootc status --json > status.$i 2>&1 & done; wait; sort -u status.?");
+            await _machine.RunAsync("bootc loader-entries set-options-for-source --source lab --options lab.source=yes");
             int before = (await _registry.RequestsAsync()).Length;
             Upgrade = await _machine.TryRunAsync("bootc upgrade");
             Requests = (await _registry.RequestsAsync())[before..];
@@ -153,6 +159,9 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
     }
 
     [Fact]
+    public void Ten_that_ask_for_the_status_at_once_get_the_same_document() => walk.Parallel.Should().Be(walk.Checked.Status);
+
+    [Fact]
     public void Only_new_blobs_are_fetched_each_once()
     {
         walk.Upgrade.ExitCode.Should().Be(0, walk.Upgrade.Error);
@@ -183,7 +192,7 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
     {
         walk.Updated.Version.Should().Be("2");
         walk.Updated.Etc.Should().Be("2\nof-this-machine\nnew");
-        walk.Updated.CommandLine.Split(' ').Should().Contain("lab.version=2").And.Contain("lab.always=yes").And.Contain("lab.mine=yes")
+        walk.Updated.CommandLine.Split(' ').Should().Contain("lab.version=2").And.Contain("lab.always=yes").And.Contain("lab.mine=yes").And.Contain("lab.source=yes")
             .And.NotContain("lab.version=1").And.ContainSingle(argument => argument.StartsWith("composefs="));
         walk.Updated.Json.GetProperty("booted").GetProperty("image").GetProperty("version").GetString().Should().Be("2");
         walk.Updated.Json.GetProperty("rollback").GetProperty("image").GetProperty("version").GetString().Should().Be("1");

@@ -8,27 +8,35 @@ public sealed class KeptMachine : IAsyncDisposable
     /// <summary>This machine's loopback, as the guest sees it.</summary>
     public const string HostAddress = "10.0.2.2";
 
+    /// <summary>What makes it reboot as a person would have it.</summary>
+    public const string Reboot = "systemctl reboot --no-block";
+
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(8);
     private static readonly TimeSpan ShutdownLimit = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(10);
 
     private readonly string _name;
     private readonly MachineState _state;
+    private readonly int _processors;
     private RunningGuest _guest;
     private int _boots = 1;
 
-    private KeptMachine(string name, MachineState state, RunningGuest guest)
+    private KeptMachine(string name, MachineState state, int processors, RunningGuest guest)
     {
         _name = name;
         _state = state;
+        _processors = processors;
         _guest = guest;
     }
 
     /// <summary>Starts a machine on a copy of another's disk, and waits until it is up.</summary>
-    public static async Task<KeptMachine> StartAsync(MachineState machine, string name)
+    /// <param name="machine">The other one.</param>
+    /// <param name="name">What it is for.</param>
+    /// <param name="processors">How many it has: one, where another machine runs beside it.</param>
+    public static async Task<KeptMachine> StartAsync(MachineState machine, string name, int processors = Qemu.DefaultProcessors)
     {
         MachineState copy = await machine.BranchAsync(Guest.NewFolder(name), CancellationToken.None);
-        return new(name, copy, await BootAsync(copy, $"{name}-1"));
+        return new(name, copy, processors, await BootAsync(copy, processors, $"{name}-1"));
     }
 
     /// <summary>Runs lines of shell as root, whatever comes of it.</summary>
@@ -44,7 +52,7 @@ public sealed class KeptMachine : IAsyncDisposable
     }
 
     /// <summary>Runs what makes the machine reboot in the end, and waits until it is up again.</summary>
-    public async Task RebootAsync(string command = "systemctl reboot --no-block")
+    public async Task RebootAsync(string command = Reboot)
     {
         try
         {
@@ -89,22 +97,22 @@ public sealed class KeptMachine : IAsyncDisposable
     }
 
     /// <summary>Ends the machine as a power cut does, but for what its disk had in its cache, and starts it again.</summary>
-    public async Task CutPowerAsync() => await StartAgainAsync();
+    public Task CutPowerAsync() => StartAgainAsync();
 
     public ValueTask DisposeAsync() => _guest.DisposeAsync();
 
     private async Task StartAgainAsync()
     {
         await _guest.DisposeAsync();
-        _guest = await BootAsync(_state, $"{_name}-{++_boots}");
+        _guest = await BootAsync(_state, _processors, $"{_name}-{++_boots}");
     }
 
     private Task<GuestAnswer> RunAsync(string command, TimeSpan atMost) => _guest.Shell.RunAsync(command, atMost);
 
-    private static async Task<RunningGuest> BootAsync(MachineState state, string name)
+    private static async Task<RunningGuest> BootAsync(MachineState state, int processors, string name)
     {
         RunningGuest guest = await RunningGuest.StartAsync(
-            [.. await Guest.ArgumentsAsync(state), "-nic", "user,model=virtio-net-pci"], Guest.NewFolder(name));
+            [.. await Guest.ArgumentsAsync(state), "-nic", "user,model=virtio-net-pci"], Guest.NewFolder(name), processors: processors);
         try
         {
             // The firmware would swallow what is sent to the shell before.

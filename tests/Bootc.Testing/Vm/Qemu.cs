@@ -10,6 +10,9 @@ public sealed class Qemu : IAsyncDisposable
     /// <summary>Memory of a guest that does nothing special.</summary>
     public const int DefaultMebibytes = 2048;
 
+    /// <summary>Processors of a guest that has the machine for itself.</summary>
+    public const int DefaultProcessors = 2;
+
     /// <summary>How long a QEMU may live at most, should whoever started it be killed.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(30);
 
@@ -44,14 +47,16 @@ public sealed class Qemu : IAsyncDisposable
     /// <param name="arguments">What to add to the machine: disks, firmware, ports.</param>
     /// <param name="consoleLog">The file that gets a copy of the console.</param>
     /// <param name="mebibytes">Memory.</param>
-    public static async Task<Qemu> StartAsync(IEnumerable<string> arguments, string consoleLog, int mebibytes = DefaultMebibytes)
+    /// <param name="processors">How many.</param>
+    public static async Task<Qemu> StartAsync(
+        IEnumerable<string> arguments, string consoleLog, int mebibytes = DefaultMebibytes, int processors = DefaultProcessors)
     {
         DebianTree tools = await Lab.ToolsTree;
         Command command = tools.Program("qemu-system-x86_64",
         [
             "-L", tools.PathOf("usr/share/qemu"), "-L", tools.PathOf("usr/share/seabios"),
             // sata=off and -svm save the guest some seconds of probing; -cpu max is what today's distributions need.
-            "-machine", "q35,sata=off", "-accel", "tcg,thread=multi", "-cpu", "max,-svm", "-smp", "2",
+            "-machine", "q35,sata=off", "-accel", "tcg,thread=multi", "-cpu", "max,-svm", "-smp", $"{processors}",
             "-m", $"{mebibytes}", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio",
             .. arguments,
         ]);

@@ -37,12 +37,12 @@ public sealed partial class RunningGuest : IAsyncDisposable
     /// <param name="arguments">For QEMU: disks, and what to boot.</param>
     internal static async Task<RunningGuest> StartAsync(
         IEnumerable<string> arguments, string folder, bool prompt = false, int mebibytes = Qemu.DefaultMebibytes,
-        CancellationToken cancellationToken = default)
+        int processors = Qemu.DefaultProcessors, CancellationToken cancellationToken = default)
     {
         // Paths of Unix sockets end at 107 bytes; those of checkouts do not.
         string socket = Path.Join(Path.GetTempPath(), $"bootc-lab-{Guid.NewGuid():N}");
         Qemu qemu = await Qemu.StartAsync(
-            [.. arguments, .. GuestShell.Arguments(socket, prompt)], Path.Join(folder, "console.log"), mebibytes);
+            [.. arguments, .. GuestShell.Arguments(socket, prompt)], Path.Join(folder, "console.log"), mebibytes, processors);
         try
         {
             await qemu.WaitAsync("QEMU's start", () => File.Exists(socket), TimeSpan.FromSeconds(30), cancellationToken);

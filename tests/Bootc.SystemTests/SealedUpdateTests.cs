@@ -1,0 +1,67 @@
+using Bootc.Testing;
+using Bootc.Testing.Vm;
+
+namespace Bootc.SystemTests;
+
+/// <summary>A machine that was installed in a guest whose kernel has fs-verity: it is updated, and what it gets is sealed, too.</summary>
+[Trait("Category", "All")]
+public sealed class SealedUpdateTests
+{
+    private const string Source = "os/debian:stable";
+
+    [Fact]
+    public async Task A_machine_that_was_sealed_is_sealed_after_an_update()
+    {
+        await using LabRegistry registry = await LabRegistry.StartAsync();
+        string first = await UpdateLab.BuildAsync(1, karg: 1);
+        await registry.PushAsync(await Podman.Instance, first, Source);
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("bootc-sealed");
+        try
+        {
+            string disk = LabInstall.NewDisk(folder.FullName);
+            await using (InstallerVm vm = await InstallerVm.StartAsync(first, new(disk)))
+            {
+                GuestAnswer install = await vm.RunAsync(
+                    $"podman run --rm --privileged --pid=host --network=none -v /dev:/dev -v /var/lib/containers:/var/lib/containers {first} "
+                    + $"bootc install to-disk --filesystem ext4 --target-imgref {registry.HostOfGuests}/{Source} --karg console=ttyS0 {InstallerVm.Target}",
+                    TimeSpan.FromMinutes(10));
+                install.ExitCode.Should().Be(0, install.Error);
+                await vm.PowerOffAsync();
+            }
+
+            await using KeptMachine machine = await KeptMachine.StartAsync(new(disk), "sealed");
+            await machine.RunAsync(registry.ScriptForGuests);
+            await registry.PushAsync(await Podman.Instance, await UpdateLab.BuildAsync(2, karg: 2), Source);
+            await machine.RebootAsync("bootc upgrade --apply && sleep 300");
+
+            (await machine.RunAsync("cat /usr/share/lab-version")).Should().Be("2");
+            (await machine.RunAsync("cat /proc/cmdline")).Should().MatchRegex(@"(^| )composefs=[0-9a-f]{128}( |$)");
+            (await machine.RunAsync("findmnt -n -o OPTIONS /")).Should().Contain("verity=require");
+            (await machine.RunAsync("systemctl --failed --no-legend --plain")).Should().BeEmpty();
+            // The kernel checks each file that it reads.
+            await machine.RunAsync("find /usr -xdev -type f -print0 | xargs -0 cat > /dev/null");
+
+            await SealsAFileAsFsverityDoesAsync(machine, folder);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static async Task SealsAFileAsFsverityDoesAsync(KeptMachine machine, DirectoryInfo folder)
+    {
+        const string Content = "sealed by hand";
+        string copy = Path.Join(folder.FullName, "copy");
+        await File.WriteAllTextAsync(copy, Content);
+        string digest = await (await Lab.SidTree).RunAsync("fsverity", ["digest", "--hash-alg=sha256", "--compact", copy]);
+
+        await machine.RunAsync($"printf '{Content}' > /var/file && bootc internals fsverity enable /var/file");
+
+        (await machine.RunAsync("bootc internals fsverity measure /var/file")).Should().Be(digest.Trim());
+        (await machine.TryRunAsync("echo more >> /var/file")).ExitCode.Should().NotBe(0);
+        // An object of the repository has the name of its measure.
+        (await machine.RunAsync("cd /sysroot/composefs/objects && o=$(find . -type f | head -n 1) && echo $(bootc internals fsverity measure $o) $(echo $o | tr -d ./)"))
+            .Split(' ').Distinct().Should().ContainSingle();
+    }
+}

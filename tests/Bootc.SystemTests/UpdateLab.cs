@@ -1,0 +1,129 @@
+using System.Text.Json;
+using Bootc.Testing;
+using Bootc.Testing.Vm;
+
+namespace Bootc.SystemTests;
+
+/// <summary>
+/// A real registry, and machines that run from overlays of one installed disk, each following an image of its own there. They have one
+/// processor each, so that two can be at work at a time.
+/// </summary>
+public sealed class UpdateLab : IAsyncDisposable
+{
+    private readonly InstalledMachine _installed;
+
+    private UpdateLab(LabRegistry registry, InstalledMachine installed)
+    {
+        Registry = registry;
+        _installed = installed;
+    }
+
+    public LabRegistry Registry { get; }
+
+    /// <summary>Starts the registry, and installs version 1, with an initrd made by dracut.</summary>
+    public static async Task<UpdateLab> StartAsync()
+    {
+        LabRegistry registry = await LabRegistry.StartAsync();
+        string image = await BuildAsync(1, karg: 1);
+        return new(registry, await LabInstall.InstallAsync(image, "walked", "--filesystem", "ext4", "--allow-missing-verity"));
+    }
+
+    /// <summary>Builds a version of the image.</summary>
+    public static async Task<string> BuildAsync(int version, int karg, string more = "") =>
+        await UpdateImages.BuildAsync(await LabImages.DebianWithAsync("dracut", "btrfs-progs"), version, karg, more);
+
+    /// <summary>Starts a machine that runs version 1 and follows <c>os/NAME:stable</c>, as an installer would have it do.</summary>
+    public async Task<FollowingMachine> StartMachineAsync(string name)
+    {
+        FollowingMachine machine = new(this, name, await KeptMachine.StartAsync(_installed.State, name, processors: 1));
+        await machine.PublishAsync(1, karg: 1);
+        await machine.RunAsync(Registry.ScriptForGuests);
+        await machine.RunAsync($"bootc switch --mutate-in-place {machine.Source}");
+        return machine;
+    }
+
+    public ValueTask DisposeAsync() => Registry.DisposeAsync();
+}
+
+/// <summary>A machine that follows an image of its own.</summary>
+public sealed class FollowingMachine(UpdateLab lab, string name, KeptMachine machine) : IAsyncDisposable
+{
+    /// <summary>What it follows, as it names it.</summary>
+    public string Source => SourceAt("stable");
+
+    /// <summary>Another tag of the image that it follows.</summary>
+    public string SourceAt(string tag) => $"{lab.Registry.HostOfGuests}/os/{name}:{tag}";
+
+    /// <summary>Makes a version of the image the one that a tag stands for.</summary>
+    public async Task PublishAsync(int version, int karg, string more = "", string tag = "stable") =>
+        await lab.Registry.PushAsync(await Podman.Instance, await UpdateLab.BuildAsync(version, karg, more), $"os/{name}:{tag}");
+
+    public Task<string> RunAsync(string command) => machine.RunAsync(command);
+
+    public Task<GuestAnswer> TryRunAsync(string command) => machine.TryRunAsync(command);
+
+    public Task RebootAsync(string command = KeptMachine.Reboot) => machine.RebootAsync(command);
+
+    public Task SoftRebootAsync(string command) => machine.SoftRebootAsync(command);
+
+    public Task CutPowerAsync() => machine.CutPowerAsync();
+
+    /// <summary>The status member of its status.</summary>
+    public async Task<JsonElement> StatusAsync() => JsonDocument.Parse(await RunAsync("bootc status --json")).RootElement.GetProperty("status");
+
+    /// <summary>Edits its specification by sed, and gives what comes of it.</summary>
+    public Task<GuestAnswer> TryEditAsync(string sed) =>
+        TryRunAsync($"bootc status > /run/host.yaml && sed -i '{sed}' /run/host.yaml && bootc edit --filename /run/host.yaml");
+
+    /// <summary>Looks whether it runs a version and can go back to another, with this machine's changes in /etc.</summary>
+    public async Task ShouldRunAsync(int version, int rollback, string etc)
+    {
+        (await RunAsync("cat /usr/share/lab-version")).Should().Be($"{version}");
+        (await RunAsync("cat /etc/lab-version /etc/lab-edited")).Should().Be(etc);
+        JsonElement status = await StatusAsync();
+        VersionOf(status, "booted").Should().Be($"{version}");
+        VersionOf(status, "rollback").Should().Be($"{rollback}");
+        status.GetProperty("staged").ValueKind.Should().Be(JsonValueKind.Null);
+        status.GetProperty("rollbackQueued").GetBoolean().Should().BeFalse();
+        (await RunAsync("systemctl --failed --no-legend --plain")).Should().BeEmpty(
+            await RunAsync("systemctl --failed --no-legend --plain | cut -d' ' -f1 | xargs -rn 1 journalctl -b -n 20 --no-pager -u"));
+    }
+
+    /// <summary>The version of what is staged; null for nothing.</summary>
+    public async Task<string?> StagedVersionAsync() => VersionOf(await StatusAsync(), "staged");
+
+    public ValueTask DisposeAsync() => machine.DisposeAsync();
+
+    private static string? VersionOf(JsonElement status, string slot) =>
+        status.GetProperty(slot) is { ValueKind: JsonValueKind.Object } deployment ? deployment.GetProperty("image").GetProperty("version").GetString() : null;
+}
+
+/// <summary>A registry with two walks of machines, which go on beside each other; a test waits for its own.</summary>
+public abstract class TwoWalks : IAsyncLifetime
+{
+    private UpdateLab? _lab;
+
+    public Task First { get; private set; } = Task.CompletedTask;
+
+    public Task Second { get; private set; } = Task.CompletedTask;
+
+    public async Task InitializeAsync()
+    {
+        _lab = await UpdateLab.StartAsync();
+        First = WalkFirstAsync(_lab);
+        Second = WalkSecondAsync(_lab);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await Task.WhenAny(Task.WhenAll(First, Second));
+        if (_lab is not null)
+        {
+            await _lab.DisposeAsync();
+        }
+    }
+
+    protected abstract Task WalkFirstAsync(UpdateLab lab);
+
+    protected abstract Task WalkSecondAsync(UpdateLab lab);
+}
