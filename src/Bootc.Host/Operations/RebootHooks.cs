@@ -1,4 +1,3 @@
-using Bootc.Host.Configuration;
 using Bootc.Linux;
 
 namespace Bootc.Host.Operations;
@@ -17,7 +16,7 @@ public sealed class RebootHooks(Dir root, Programs programs)
     /// <returns>Why the reboot is postponed, beginning with the path of the program; null where all agree to it.</returns>
     public async Task<string?> RunAsync(CancellationToken cancellationToken)
     {
-        foreach (string hook in Find())
+        foreach (string hook in new ExecutableFiles(root).Find(Folder))
         {
             try
             {
@@ -30,25 +29,5 @@ public sealed class RebootHooks(Dir root, Programs programs)
         }
 
         return null;
-    }
-
-    private IEnumerable<string> Find() => ConfigFiles.Bases
-        .SelectMany(@base => Names($"{@base}/{Folder}").Select(name => (Folder: $"{@base}/{Folder}", Name: name)))
-        .GroupBy(file => file.Name, (_, sameName) => sameName.Last())
-        .Where(file => IsExecutable(file.Folder, file.Name))
-        .OrderBy(file => file.Name, StringComparer.Ordinal)
-        .Select(file => Path.Join(root.Path, file.Folder, file.Name));
-
-    private IEnumerable<string> Names(string folder)
-    {
-        using Dir? directory = root.TryOpenDir(folder);
-        return (directory?.Entries() ?? []).Where(entry => entry.Kind is FileKind.Regular or FileKind.Symlink && entry.Text[0] != '.').Select(entry => entry.Text);
-    }
-
-    // One that is not, or a link to /dev/null, hides the file of the same name in a weaker folder.
-    private bool IsExecutable(string folder, string name)
-    {
-        using Dir directory = root.OpenDir(folder);
-        return directory.IsExecutable(name);
     }
 }
