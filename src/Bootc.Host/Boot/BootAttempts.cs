@@ -11,7 +11,11 @@ namespace Bootc.Host.Boot;
 /// <param name="Done">Boots that were tried and not said to be good.</param>
 public readonly record struct BootAttempts(int Left, int Done)
 {
-    private const string Suffix = ".conf";
+    /// <summary>What names of entries end in.</summary>
+    internal const string Suffix = ".conf";
+
+    /// <summary>What a deployment gets that was not found good yet.</summary>
+    public static BootAttempts Fresh { get; } = new(Left: 3, Done: 0);
 
     /// <summary>Parts the name of an entry into its stem, which stays the same, and its counter, if it has one; false for other files.</summary>
     public static bool TrySplit(string fileName, [NotNullWhen(true)] out string? stem, out BootAttempts? attempts)

@@ -95,6 +95,12 @@ public sealed class BootEntryFile
         return Of(name, entry with { SortKey = $"{SortKeyPrefix}{sortId}-{1 - priority}" });
     }
 
+    /// <summary>The same entry with another boot counter in its name; null for none.</summary>
+    public BootEntryFile With(BootAttempts? attempts) =>
+        BootAttempts.TrySplit(Name, out string? stem, out _)
+            ? new($"{stem}{attempts}{BootAttempts.Suffix}", Content)
+            : throw new InvalidOperationException($"{Name} is no entry of ours");
+
     /// <summary>The operating system that the sort key names; <c>bootc</c> where it names none.</summary>
     public string SortId =>
         Entry?.SortKey is { } key && key.StartsWith(SortKeyPrefix, StringComparison.Ordinal) && key.LastIndexOf('-') is var dash && dash >= SortKeyPrefix.Length

@@ -36,6 +36,9 @@ public sealed class BootMenu
         return new([.. ours, .. Files.Where(file => file.Deployment is null && !taken.Contains(file.Name))]);
     }
 
+    /// <summary>The menu with another file in the place of one.</summary>
+    public BootMenu Replacing(BootEntryFile one, BootEntryFile other) => new(Files.Select(file => ReferenceEquals(file, one) ? other : file));
+
     /// <summary>The menu without the entry of a deployment.</summary>
     public BootMenu Without(ObjectId deployment) => new(Files.Where(file => !deployment.Equals(file.Deployment)));
 

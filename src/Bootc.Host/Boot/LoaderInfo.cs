@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Text;
 using Bootc.Linux;
@@ -11,12 +12,30 @@ public static class LoaderInfo
     private const string Vendor = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
     private const int AttributeBytes = 4;
 
+    /// <summary>EFI_LOADER_FEATURE_BOOT_COUNTING of the Boot Loader Interface.</summary>
+    private const ulong BootCounting = 1 << 4;
+
     /// <summary>Variables that say what to boot instead of the first entry of the menu.</summary>
     private static readonly string[] Overrides = ["LoaderEntryOneShot", "LoaderEntryDefault"];
 
     /// <summary><c>systemd</c>, <c>grub-cc</c>, or <c>grub</c> where nothing says otherwise, as upstream decides it.</summary>
     /// <param name="root">The root directory of the running system.</param>
     public static string Read(Dir root) => Name(root.TryReadBytes(PathOf("LoaderInfo")));
+
+    /// <summary>What the boot loader calls itself, such as <c>systemd-boot 257.9-1</c>; empty where nothing says.</summary>
+    /// <param name="root">The root directory of the running system.</param>
+    public static string ReadName(Dir root) => Text(root.TryReadBytes(PathOf("LoaderInfo")));
+
+    /// <summary>Whether the boot loader counts down the attempts of an entry whose name has a counter.</summary>
+    /// <param name="root">The root directory of the running system.</param>
+    public static bool CountsBoots(Dir root) =>
+        Read(root) == "systemd"
+        && root.TryReadBytes(PathOf("LoaderFeatures")) is { Length: AttributeBytes + sizeof(ulong) } features
+        && (BinaryPrimitives.ReadUInt64LittleEndian(features.AsSpan(AttributeBytes)) & BootCounting) != 0;
+
+    /// <summary>Whether the boot loader counted this boot, so that the entry has fewer attempts left than before.</summary>
+    /// <param name="root">The root directory of the running system.</param>
+    public static bool HasCountedBoot(Dir root) => root.Exists(PathOf("LoaderBootCountPath"));
 
     /// <summary>The GPT unique GUID of the partition that the boot loader was started from; null where it does not say.</summary>
     public static Guid? ReadPartition(Dir root) => Guid.TryParse(Text(root.TryReadBytes(PathOf("LoaderDevicePartUUID"))), out Guid uuid) ? uuid : null;

@@ -35,6 +35,25 @@ public sealed record CachedUpdate(string Image, string Digest, string? Version, 
 /// <summary>Manifests of deployments that a person left by <c>bootc rollback</c>; nothing automatic goes back to them.</summary>
 public sealed record LeftImages(ImmutableArray<string> Digests);
 
+/// <summary>A deployment that came up, but was not found good.</summary>
+/// <param name="Deployment">Its id.</param>
+/// <param name="BootId">The boot in which that was seen.</param>
+/// <param name="Reason">What was wrong, for the user.</param>
+public sealed record UnhealthyBoot(string Deployment, string BootId, string Reason);
+
+/// <summary>An image that is not deployed again of itself, since the machine could not be brought to run it.</summary>
+/// <param name="Digest">Digest of its manifest.</param>
+/// <param name="Deployment">The deployment that failed.</param>
+/// <param name="Reason">What was wrong, for the user.</param>
+public sealed record QuarantinedImage(string Digest, string Deployment, string Reason);
+
+/// <summary>All images in quarantine.</summary>
+public sealed record QuarantinedImages(ImmutableArray<QuarantinedImage> Images);
+
+/// <summary>A boot loader that says it counts boots, and does not.</summary>
+/// <param name="Loader">What it calls itself.</param>
+public sealed record UncountingLoader(string Loader);
+
 /// <summary>
 /// What this program remembers of a machine beside its deployments: files in <c>/state/bootc</c> of the physical root, which upstream
 /// neither reads nor removes. A record that cannot be read counts as absent.
@@ -66,6 +85,26 @@ public sealed class MachineRecords(Dir sysroot)
     {
         get => Read("left.json", RecordsJson.Default.LeftImages) is { Digests: { IsDefault: false } digests } ? digests : [];
         set => Write("left.json", value.IsEmpty ? null : new LeftImages(value), RecordsJson.Default.LeftImages);
+    }
+
+    /// <summary>The last boot that was not found good; null where the last one was.</summary>
+    public UnhealthyBoot? Unhealthy
+    {
+        get => Read("unhealthy.json", RecordsJson.Default.UnhealthyBoot);
+        set => Write("unhealthy.json", value, RecordsJson.Default.UnhealthyBoot);
+    }
+
+    public ImmutableArray<QuarantinedImage> Quarantine
+    {
+        get => Read("quarantine.json", RecordsJson.Default.QuarantinedImages) is { Images: { IsDefault: false } images } ? images : [];
+        set => Write("quarantine.json", value.IsEmpty ? null : new QuarantinedImages(value), RecordsJson.Default.QuarantinedImages);
+    }
+
+    /// <summary>The boot loader that was seen not to count; null where that was not seen.</summary>
+    public UncountingLoader? UncountingLoader
+    {
+        get => Read("uncounting-loader.json", RecordsJson.Default.UncountingLoader);
+        set => Write("uncounting-loader.json", value, RecordsJson.Default.UncountingLoader);
     }
 
     private T? Read<T>(string name, JsonTypeInfo<T> type)
@@ -109,4 +148,7 @@ public sealed class MachineRecords(Dir sysroot)
 [JsonSerializable(typeof(FinalizationRecord))]
 [JsonSerializable(typeof(CachedUpdate))]
 [JsonSerializable(typeof(LeftImages))]
+[JsonSerializable(typeof(UnhealthyBoot))]
+[JsonSerializable(typeof(QuarantinedImages))]
+[JsonSerializable(typeof(UncountingLoader))]
 internal sealed partial class RecordsJson : JsonSerializerContext;

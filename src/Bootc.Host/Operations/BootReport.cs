@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using Bootc.Host.Deployments;
+using Bootc.Host.Health;
 
 namespace Bootc.Host.Operations;
 
@@ -12,6 +14,12 @@ public sealed class BootReport(Machine machine)
     /// <summary>Looks, and takes down what it finds.</summary>
     /// <returns>Why the update was not applied, for the user; null where it was, or none was staged.</returns>
     public string? Run()
+    {
+        ImmutableArray<QuarantinedImage> failed = new BootTrial(machine).Conclude();
+        return ReportStaged() ?? (failed.Length == 0 ? null : string.Join("; ", failed.Select(image => $"the update to {image.Digest} failed and is not tried again: {image.Reason}")));
+    }
+
+    private string? ReportStaged()
     {
         StagedRecord? staged = machine.Records.Staged;
         if (staged is not null && staged.BootId == machine.BootId)

@@ -4,6 +4,7 @@ using Bootc.Composefs.Tree;
 using Bootc.Host.Boot;
 using Bootc.Host.Deployments;
 using Bootc.Host.Etc;
+using Bootc.Host.Health;
 using Bootc.Host.Images;
 using Bootc.Linux;
 
@@ -94,7 +95,7 @@ public sealed class Finalization(Machine machine, Steps steps)
     {
         BootEntryFile staged = machine.Entries.ReadStaged()?.Find(next) ?? throw new BootcException($"the staged boot entry of {next} is gone");
         BootMenu live = machine.Entries.Read();
-        BootEntryFile? fallback = live.Find(machine.Booted.Id) ?? machine.Entries.ReadStaged()?.Find(machine.Booted.Id);
-        machine.Entries.Commit(live.Booting(staged, fallback));
+        BootEntryFile? booted = live.Find(machine.Booted.Id) ?? machine.Entries.ReadStaged()?.Find(machine.Booted.Id);
+        machine.Entries.Commit(new BootTrial(machine).Begin(live, staged, booted));
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Bootc.Composefs;
 using Bootc.Host.Boot;
 using Bootc.Host.Deployments;
+using Bootc.Host.Health;
 using Bootc.Linux;
 using Bootc.Linux.Mounts;
 using Bootc.Oci;
@@ -143,6 +144,7 @@ public sealed record HostStatus(DeploymentStatus? Booted)
             }
 
             _problems.AddRange(live.Damaged.Select(file => $"the boot entry {file.Name} cannot be understood: {file.Damage}"));
+            _problems.AddRange(new BootTrial(machine).Problems(live));
             if (machine.Records.Finalization?.Problem is { } notApplied)
             {
                 _problems.Add(notApplied);

@@ -1,5 +1,6 @@
 using Bootc.Host.Boot;
 using Bootc.Host.Deployments;
+using Bootc.Host.Health;
 
 namespace Bootc.Host.Operations;
 
@@ -32,7 +33,7 @@ public sealed class Rollback(Machine machine, Steps steps)
 
         bool isReverted = status.RollbackQueued;
         steps.Run("Changing the boot entries", () => machine.Entries.Commit(
-            isReverted ? live.Booting(bootedEntry, otherEntry) : live.Booting(otherEntry, bootedEntry)));
+            isReverted ? live.Booting(bootedEntry, otherEntry) : live.Booting(Tried(otherEntry), bootedEntry)));
         if (status.Booted?.Image?.Digest is { } digest)
         {
             machine.Records.Left = isReverted ? machine.Records.Left.Remove(digest) : [.. machine.Records.Left.Remove(digest), digest];
@@ -49,4 +50,8 @@ public sealed class Rollback(Machine machine, Steps steps)
 
         return new(isReverted, dropped, isReverted ? status.Booted! : other, LoaderInfo.ReadOverrides(machine.Root, machine.Esp!));
     }
+
+    /// <summary>One that was never found good, or failed, is tried anew; where nobody counts, it simply boots.</summary>
+    private BootEntryFile Tried(BootEntryFile entry) =>
+        entry.Attempts is null ? entry : entry.With(new BootTrial(machine).IsPossible ? BootAttempts.Fresh : null);
 }

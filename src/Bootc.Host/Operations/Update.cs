@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Host.Deployments;
+using Bootc.Host.Health;
 using Bootc.Host.Images;
 using Bootc.Linux;
 using Bootc.Oci;
@@ -69,6 +70,13 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
             machine.Records.Left = machine.Records.Left.Remove(digest);
         }
 
+        if (machine.Records.Quarantine.FirstOrDefault(other => other.Digest == digest) is { } failed && !options.Force)
+        {
+            return options.IsAutomatic
+                ? Result(UpdateOutcome.Quarantined, reference, image)
+                : throw new BootcException($"{digest} of {reference} failed on this machine before: {failed.Reason}; bootc upgrade --force tries it again");
+        }
+
         return await StageAsync(source, image, reference, options.DownloadOnly, status, cancellationToken);
     }
 
@@ -95,6 +103,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
     private async Task<UpdateResult> StageAsync(
         IImageSource source, ResolvedImage image, ImageReference reference, bool isLocked, HostStatus status, CancellationToken cancellationToken)
     {
+        RequireProven();
         ObjectId? id = await _staging.StageAsync(source, image, reference, isLocked, cancellationToken);
         if (id is null)
         {
@@ -103,6 +112,16 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
         AnnounceStaged(image.ManifestDigest.ToString(), isLocked);
         return Result(UpdateOutcome.Staged, reference, image) with { Warnings = [.. status.Problems, .. RemoveGarbage(cancellationToken)] };
+    }
+
+    /// <summary>What is on trial would become what to fall back to, and push out the last deployment that was found good.</summary>
+    private void RequireProven()
+    {
+        if (new BootTrial(machine).Entry(machine.Entries.Read()) is not null)
+        {
+            throw new BootcException(
+                "the deployment that runs was not found good yet, so nothing may take the place of the one to fall back to; it is when systemd reaches boot-complete.target (systemctl list-dependencies boot-complete.target shows what that waits for)");
+        }
     }
 
     /// <summary>What is damaged keeps the garbage on the disk, but no update from it.</summary>

@@ -28,6 +28,9 @@ public enum UpdateOutcome
     /// <summary>It was left by a rollback, and nothing automatic goes back to it.</summary>
     LeftByRollback,
 
+    /// <summary>It failed on this machine before, and nothing automatic tries it again.</summary>
+    Quarantined,
+
     /// <summary>The update source is what it was.</summary>
     SpecificationUnchanged,
 }

@@ -36,7 +36,8 @@ public static class UpdateSourceInPlace
             : throw new BootcException($"there has to be one deployment in /sysroot/{StateLayout.Deployments}, and there are {ids.Length}; which one boots is not known here");
     }
 
-    private static ObjectId Change(DeploymentStore deployments, ObjectId id, ImageReference reference)
+    /// <summary>Changes one.</summary>
+    internal static ObjectId Change(DeploymentStore deployments, ObjectId id, ImageReference reference)
     {
         deployments.WriteOrigin(id, deployments.ReadOrigin(id).WithReference(reference.ToString()));
         return id;

@@ -28,6 +28,7 @@ internal static class UpdateText
             UpdateOutcome.Unlocked => "Staged deployment will now be applied on reboot\n",
             UpdateOutcome.Locked => "Image downloaded, but will not be applied on reboot\n",
             UpdateOutcome.LeftByRollback => $"Not going back to {result.Image?.Digest} of {name}, which was left by bootc rollback\n",
+            UpdateOutcome.Quarantined => $"Not trying {result.Image?.Digest} of {name} again, which failed on this machine; bootc status says why\n",
             UpdateOutcome.SpecificationUnchanged => "Image specification is unchanged.\n",
             _ => throw new ArgumentOutOfRangeException(nameof(result)),
         };

@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using System.Text;
 using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Host.Boot;
@@ -19,10 +20,12 @@ namespace Bootc.Host.Tests.Operations;
 /// </summary>
 internal sealed class MachineFolders : IDisposable
 {
+    private const string EfiVariables = "root/sys/firmware/efi/efivars";
     private const string FirstBoot = "11111111-1111-1111-1111-111111111111";
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-machine");
     private ObjectId _booted = null!;
+    private bool _loaderCounts;
 
     private MachineFolders()
     {
@@ -51,18 +54,26 @@ internal sealed class MachineFolders : IDisposable
     public string this[string path] => Path.Join(_folder.FullName, path);
 
     /// <summary>A machine on which version 1 was installed.</summary>
-    public static async Task<MachineFolders> CreateAsync()
+    /// <param name="prepareEsp">Makes something of the empty folder that is to be the boot file system.</param>
+    /// <param name="kernel">The kernel of version 1.</param>
+    public static async Task<MachineFolders> CreateAsync(Func<string, Task>? prepareEsp = null, string kernel = "kernel 1")
     {
         MachineFolders machine = new();
+        if (prepareEsp is not null)
+        {
+            await prepareEsp(Directory.CreateDirectory(machine["esp"]).FullName);
+        }
+
         foreach (string folder in (string[])
             ["root/run", "root/proc/sys/kernel/random", "root/usr/lib", "sysroot/state/deploy", "sysroot/state/os/default/var", "esp/EFI/Linux", "esp/loader/entries", "esp/loader/entries.staged"])
         {
             Directory.CreateDirectory(machine[folder]);
         }
 
+        Directory.CreateDirectory(machine[EfiVariables]);
         File.WriteAllText(machine["root/proc/sys/kernel/random/boot_id"], FirstBoot + "\n");
         File.WriteAllText(machine["root/usr/lib/os-release"], "ID=lab\nVERSION_ID=1\n");
-        await machine.InstallAsync(Layout(machine, version: 1));
+        await machine.InstallAsync(Layout(machine, version: 1, kernel));
         return machine;
     }
 
@@ -92,14 +103,53 @@ internal sealed class MachineFolders : IDisposable
     /// <summary>What a shutdown does.</summary>
     public ObjectId? Finalize() => With(machine => new Finalization(machine, Steps.Silent).Run(default));
 
+    /// <summary>Has the machine a boot loader that counts boots, or one that says so.</summary>
+    public void GetLoader(bool counts = true)
+    {
+        _loaderCounts = counts;
+        WriteVariable("LoaderInfo", Encoding.Unicode.GetBytes("systemd-boot 257\0"));
+        WriteVariable("LoaderFeatures", [0x10, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    /// <summary>Has the machine another boot loader, which knows nothing of counters.</summary>
+    public void LoseLoader()
+    {
+        GetLoader(counts: false);
+        WriteVariable("LoaderInfo", Encoding.Unicode.GetBytes("GRUB 2.12\0"));
+        File.Delete(PathOfVariable("LoaderFeatures"));
+    }
+
     /// <summary>The next boot: into what the first entry of ours names, with an empty /run.</summary>
     public void Reboot()
     {
         Directory.Delete(this["root/run"], recursive: true);
         Directory.CreateDirectory(this["root/run"]);
         File.WriteAllText(this["root/proc/sys/kernel/random/boot_id"], Guid.NewGuid() + "\n");
-        _booted = With(machine => machine.Entries.Read().Ours.First().Deployment!);
+        BootEntryFile entry = With(machine => machine.Entries.Read().Ours.First());
+        _booted = entry.Deployment!;
+        File.WriteAllText(this["root/proc/cmdline"], entry.Entry!.Options + "\n");
+        Count(entry);
     }
+
+    /// <summary>A reboot of user space into a deployment: the kernel keeps its command line, and no boot loader runs.</summary>
+    public void SoftReboot(ObjectId deployment) => _booted = deployment;
+
+    // As systemd-boot does it, in the name.
+    private void Count(BootEntryFile entry)
+    {
+        string variable = PathOfVariable("LoaderBootCountPath");
+        File.Delete(variable);
+        if (_loaderCounts && entry.Attempts is { } attempts)
+        {
+            string next = entry.With(new BootAttempts(Math.Max(attempts.Left - 1, 0), attempts.Done + 1)).Name;
+            File.Move(this[$"esp/loader/entries/{entry.Name}"], this[$"esp/loader/entries/{next}"]);
+            WriteVariable("LoaderBootCountPath", Encoding.Unicode.GetBytes($"\\loader\\entries\\{next}\0"));
+        }
+    }
+
+    private void WriteVariable(string name, byte[] value) => File.WriteAllBytes(PathOfVariable(name), [6, 0, 0, 0, .. value]);
+
+    private string PathOfVariable(string name) => this[$"{EfiVariables}/{name}-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"];
 
     /// <summary>A file of a deployment's /etc; null where there is none.</summary>
     public string? ReadEtc(ObjectId deployment, string name) =>

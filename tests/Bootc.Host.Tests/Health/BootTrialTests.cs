@@ -1,0 +1,213 @@
+using Bootc.Composefs;
+using Bootc.Host.Health;
+using Bootc.Host.Operations;
+using Bootc.Host.Tests.Operations;
+using Bootc.Oci;
+
+namespace Bootc.Host.Tests.Health;
+
+/// <summary>New deployments on trial, on a machine that is folders, with a boot loader that counts as systemd-boot does.</summary>
+public sealed class BootTrialTests : IAsyncLifetime
+{
+    private MachineFolders _machine = null!;
+
+    public async Task InitializeAsync()
+    {
+        _machine = await MachineFolders.CreateAsync();
+        _machine.GetLoader();
+    }
+
+    public Task DisposeAsync()
+    {
+        _machine.Dispose();
+        return Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task A_new_deployment_has_three_attempts_and_none_is_counted_once_it_was_found_good()
+    {
+        await UpdateAsync(2);
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1+3-0.conf", "bootc_lab-1-0.conf");
+
+        _machine.Reboot();
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1+2-1.conf", "bootc_lab-1-0.conf");
+        Pass().Should().BeTrue();
+
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1.conf", "bootc_lab-1-0.conf");
+        Pass().Should().BeFalse("it is good already");
+        _machine.Reboot();
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1.conf", "bootc_lab-1-0.conf");
+        _machine.Status().Problems.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task One_that_fails_three_times_is_left_told_of_and_not_tried_again()
+    {
+        ObjectId first = _machine.Booted;
+        ObjectId second = await UpdateAsync(2);
+        for (int attempt = 1; attempt <= 3; attempt++)
+        {
+            _machine.Reboot();
+            _machine.Booted.Should().Be(second);
+            Conclude().Should().BeNull();
+            Fail("the check said no").Should().BeTrue("a reboot is the next attempt");
+        }
+
+        _machine.Reboot();
+
+        _machine.Booted.Should().Be(first);
+        Conclude().Should().MatchRegex("^the update to sha256:[0-9a-f]{64} failed and is not tried again: the check said no$");
+        _machine.Entries().Keys.Should().BeEquivalentTo(["bootc_lab-1-1.conf", "bootc_lab-2-0+0-3.conf"], "what failed comes last for every boot loader");
+        Conclude().Should().BeNull("it is told once");
+        Fail("something else").Should().BeFalse("there is nothing to go back to");
+        Pass();
+        _machine.Status().Problems.Should().ContainSingle().Which.Should().EndWith("failed and is not tried again: the check said no");
+    }
+
+    [Fact]
+    public async Task What_failed_is_staged_again_by_force_and_cleared_by_coming_up()
+    {
+        ImageReference image = _machine.Publish(2);
+        ObjectId second = await FailUpdateAsync(image);
+        Follow(image);
+
+        (await _machine.UpgradeAsync(new() { IsAutomatic = true })).Outcome.Should().Be(UpdateOutcome.Quarantined);
+        await _machine.Awaiting(m => m.UpgradeAsync(new())).Should().ThrowAsync<BootcException>().WithMessage("*failed on this machine before: the check said no; bootc upgrade --force tries it again");
+        (await _machine.UpgradeAsync(new() { Force = true })).Outcome.Should().Be(UpdateOutcome.Staged);
+        _machine.Finalize().Should().Be(second);
+        _machine.Reboot();
+        Pass().Should().BeTrue();
+
+        _machine.With(machine => machine.Records.Quarantine.Length).Should().Be(0);
+        _machine.Status().Problems.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_newer_image_takes_the_place_of_what_failed()
+    {
+        await FailUpdateAsync(_machine.Publish(2));
+        Follow(_machine.Publish(3));
+
+        (await _machine.UpgradeAsync(new() { IsAutomatic = true })).Outcome.Should().Be(UpdateOutcome.Staged);
+        _machine.Finalize();
+
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-3-1+3-0.conf", "bootc_lab-1-0.conf");
+        _machine.Reboot();
+        Pass();
+        _machine.Status().Problems.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_deployment_that_never_came_up_is_told_of_by_how_often_it_was_started()
+    {
+        await UpdateAsync(2);
+        for (int attempt = 0; attempt < 4; attempt++)
+        {
+            _machine.Reboot();
+        }
+
+        Conclude().Should().EndWith("it was started 3 times and never came up");
+    }
+
+    [Fact]
+    public async Task Nothing_is_staged_while_the_deployment_that_runs_is_on_trial()
+    {
+        await UpdateAsync(2);
+        _machine.Reboot();
+
+        await _machine.Awaiting(m => m.SwitchAsync(m.Publish(3))).Should().ThrowAsync<BootcException>().WithMessage("the deployment that runs was not found good yet*");
+
+        Pass();
+        (await _machine.SwitchAsync(_machine.Publish(3))).Outcome.Should().Be(UpdateOutcome.Staged);
+    }
+
+    [Fact]
+    public async Task A_soft_reboot_that_fails_is_not_tried_again_by_the_boot_loader()
+    {
+        ObjectId first = _machine.Booted;
+        ObjectId second = await UpdateAsync(2);
+        _machine.SoftReboot(second);
+
+        Fail("the check said no").Should().BeTrue();
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1+0-1.conf", "bootc_lab-1-0.conf");
+        _machine.Reboot();
+
+        _machine.Booted.Should().Be(first);
+        Conclude().Should().EndWith("the check said no");
+    }
+
+    [Fact]
+    public async Task A_soft_reboot_that_comes_up_is_good()
+    {
+        ObjectId second = await UpdateAsync(2);
+        _machine.SoftReboot(second);
+
+        Pass().Should().BeTrue();
+
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1.conf", "bootc_lab-1-0.conf");
+        await UpdateAsync(3);
+        _machine.Entries().Keys.Should().Contain("bootc_lab-3-1+3-0.conf", "that the boot loader did not count is no fault of its own");
+    }
+
+    [Fact]
+    public async Task A_boot_loader_that_does_not_count_is_not_trusted_twice_and_that_is_told()
+    {
+        _machine.GetLoader(counts: false);
+        await UpdateAsync(2);
+        _machine.Reboot();
+        Fail("the check said no").Should().BeFalse("the machine would come back here for ever");
+        Pass().Should().BeTrue();
+
+        _machine.Status().Problems.Should().ContainSingle().Which.Should().StartWith("systemd-boot 257 did not count the boots of the last update");
+        await UpdateAsync(3);
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-3-1.conf", "bootc_lab-2-0.conf");
+    }
+
+    [Fact]
+    public async Task Going_back_from_a_trial_keeps_what_is_left_of_it()
+    {
+        ObjectId first = _machine.Booted;
+        ObjectId second = await UpdateAsync(2);
+        _machine.Reboot();
+
+        _machine.Rollback().Next.Id.Should().Be(first);
+        Pass().Should().BeFalse("a person went back from it");
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-1-1.conf", "bootc_lab-2-0+2-1.conf");
+        _machine.Reboot();
+        Pass().Should().BeFalse();
+        _machine.Rollback().Next.Id.Should().Be(second);
+
+        _machine.Entries().Keys.Should().BeEquivalentTo(["bootc_lab-2-1+3-0.conf", "bootc_lab-1-0.conf"], "it was never found good, and is tried anew");
+    }
+
+    /// <summary>Updates to a version up to the shutdown.</summary>
+    private async Task<ObjectId> UpdateAsync(int version)
+    {
+        await _machine.SwitchAsync(_machine.Publish(version));
+        return _machine.Finalize()!;
+    }
+
+    private async Task<ObjectId> FailUpdateAsync(ImageReference image)
+    {
+        await _machine.SwitchAsync(image);
+        ObjectId failing = _machine.Finalize()!;
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            _machine.Reboot();
+            Fail("the check said no");
+        }
+
+        _machine.Reboot();
+        Conclude().Should().NotBeNull();
+        Pass();
+        return failing;
+    }
+
+    private void Follow(ImageReference image) => _machine.With(machine => UpdateSourceInPlace.Change(machine.Deployments, machine.Booted.Id, image));
+
+    private bool Pass() => _machine.With(machine => new BootTrial(machine).Pass());
+
+    private bool Fail(string reason) => _machine.With(machine => new BootTrial(machine).Fail(reason));
+
+    private string? Conclude() => _machine.With(machine => new BootReport(machine).Run());
+}

@@ -1,0 +1,61 @@
+using Bootc.Composefs;
+using Bootc.Host.Operations;
+using Bootc.Testing;
+
+namespace Bootc.Host.Tests.Operations;
+
+/// <summary>A boot partition, here a file system in memory, that has room for three kernels and no more.</summary>
+public sealed class BootSpaceTests : IAsyncLifetime
+{
+    private const int KernelSize = 3 << 20;
+    private const int PartitionSize = (3 * KernelSize) + (3 << 19);
+
+    private MachineFolders _machine = null!;
+
+    public async Task InitializeAsync() => _machine = await MachineFolders.CreateAsync(
+        esp => LabProgram.RunAsync("mount", ["-t", "tmpfs", "-o", $"size={PartitionSize}", "none", esp]), Kernel(1));
+
+    public async Task DisposeAsync()
+    {
+        await LabProgram.RunAsync("umount", [_machine["esp"]]);
+        _machine.Dispose();
+    }
+
+    [Fact]
+    public async Task Twenty_updates_with_another_kernel_each_go_through()
+    {
+        for (int version = 2; version <= 21; version++)
+        {
+            (await _machine.SwitchAsync(_machine.Publish(version, Kernel(version)))).Outcome.Should().Be(UpdateOutcome.Staged);
+            ObjectId next = _machine.Finalize()!;
+            _machine.Reboot();
+
+            _machine.Booted.Should().Be(next);
+            _machine.Status().Problems.Should().BeEmpty();
+            Directory.GetDirectories(_machine["esp/EFI/Linux"]).Should().HaveCount(2, "what runs and what to fall back to have theirs");
+        }
+    }
+
+    [Fact]
+    public async Task An_update_whose_kernel_has_no_room_beside_foreign_files_is_refused_with_the_numbers_and_nothing_is_written()
+    {
+        await _machine.SwitchAsync(_machine.Publish(2, Kernel(2)));
+        _machine.Finalize();
+        _machine.Reboot();
+        await File.WriteAllBytesAsync(_machine["esp/firmware.cap"], new byte[2 << 20]);
+        string before = await ListAsync();
+
+        Func<Task> staging = () => _machine.SwitchAsync(_machine.Publish(3, Kernel(3)));
+
+        await staging.Should().ThrowAsync<BootcException>().WithMessage("the boot partition has 2 MiB free, and the new kernel with its initrd needs 5 MiB; remove files that are not bootc's from it*");
+        (await ListAsync()).Should().Be(before);
+        _machine.Status().Staged.Should().BeNull();
+
+        File.Delete(_machine["esp/firmware.cap"]);
+        (await _machine.SwitchAsync(_machine.Publish(3, Kernel(3)))).Outcome.Should().Be(UpdateOutcome.Staged);
+    }
+
+    private static string Kernel(int version) => new((char)('a' + version), KernelSize);
+
+    private Task<string> ListAsync() => LabProgram.RunAsync("sh", ["-ec", "cd \"$1\" && find . -printf '%P %i %s %T@\n' | sort", "list", _machine["esp"]]);
+}
