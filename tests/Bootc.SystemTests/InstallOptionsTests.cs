@@ -113,7 +113,7 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
     [Fact]
     public void The_kernel_is_given_what_config_and_image_ask_for_less_the_deleted_and_then_what_the_user_asks_for() =>
         string.Join(' ', machines.Booted["cmdline"].Text.Split(' ').Where(a => !a.StartsWith("composefs=", StringComparison.Ordinal) && !a.StartsWith("initrd=", StringComparison.Ordinal)))
-            .Should().Be("root=LABEL=root rw systemd.mount-extra=LABEL=EFI-SYSTEM:/boot:auto:ro selinux=0 from=config more=1 console=ttyS0 from=image from=user");
+            .Should().Be("root=LABEL=root rw systemd.mount-extra=LABEL=EFI-SYSTEM:/boot:auto:ro selinux=0 from=config more=1 panic=30 console=ttyS0 from=image from=user");
 
     [Fact]
     public void The_boot_mount_spec_is_mounted_read_only()

@@ -19,6 +19,7 @@ internal static class UpgradeCommand
         Option<bool> downloadOnly = new("--download-only") { Description = "Stage the update, but do not apply it at the next shutdown" };
         Option<bool> fromDownloaded = new("--from-downloaded") { Description = "Apply at the next shutdown what was staged with --download-only, without asking for a newer one" };
         Option<string?> tag = new("--tag") { Description = "Follow this tag of the image from now on", HelpName = "TAG" };
+        Option<bool> force = new("--force") { Description = "Stage the update even where it failed on this machine before" };
         Option<bool> automatic = Automatic();
         Option<int?> progressFd = MachineCommand.ProgressFd();
         Command command = new(
@@ -30,7 +31,7 @@ internal static class UpgradeCommand
             Exit code 0 says that all went well, whether or not there was an update.
             """)
         {
-            quiet, check, apply, softReboot, downloadOnly, fromDownloaded, tag, automatic, progressFd,
+            quiet, check, apply, softReboot, downloadOnly, fromDownloaded, tag, force, automatic, progressFd,
         };
         command.Aliases.Add("update");
         MachineCommand.Conflict(command, check, apply, softReboot, downloadOnly, fromDownloaded);
@@ -44,6 +45,7 @@ internal static class UpgradeCommand
                 DownloadOnly = parse.GetValue(downloadOnly),
                 FromDownloaded = parse.GetValue(fromDownloaded),
                 Tag = parse.GetValue(tag),
+                Force = parse.GetValue(force),
                 IsAutomatic = parse.GetValue(automatic),
             };
             bool mayBePostponed = options.IsAutomatic && parse.GetValue(apply);
