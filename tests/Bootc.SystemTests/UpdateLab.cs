@@ -33,9 +33,11 @@ public sealed class UpdateLab : IAsyncDisposable
         await UpdateImages.BuildAsync(await LabImages.DebianWithAsync("dracut", "btrfs-progs"), version, karg, more);
 
     /// <summary>Starts a machine that runs version 1 and follows <c>os/NAME:stable</c>, as an installer would have it do.</summary>
-    public async Task<FollowingMachine> StartMachineAsync(string name)
+    /// <param name="name">What it is for.</param>
+    /// <param name="reboots">Whether it reboots by itself as often as it likes.</param>
+    public async Task<FollowingMachine> StartMachineAsync(string name, bool reboots = false)
     {
-        FollowingMachine machine = new(this, name, await KeptMachine.StartAsync(_installed.State, name, processors: 1));
+        FollowingMachine machine = new(this, name, await KeptMachine.StartAsync(_installed.State, name, processors: 1, reboots));
         await machine.PublishAsync(1, karg: 1);
         await machine.RunAsync(Registry.ScriptForGuests);
         await machine.RunAsync($"bootc switch --mutate-in-place {machine.Source}");
@@ -64,6 +66,9 @@ public sealed class FollowingMachine(UpdateLab lab, string name, KeptMachine mac
 
     public Task RebootAsync(string command = KeptMachine.Reboot) => machine.RebootAsync(command);
 
+    /// <summary>Upgrades it, and leaves it alone until it runs a version.</summary>
+    public Task UpgradeUntilAsync(int version) => machine.RebootUntilAsync("bootc upgrade --quiet --apply", $"grep -qx {version} /usr/share/lab-version");
+
     public Task SoftRebootAsync(string command) => machine.SoftRebootAsync(command);
 
     public Task CutPowerAsync() => machine.CutPowerAsync();
@@ -87,6 +92,14 @@ public sealed class FollowingMachine(UpdateLab lab, string name, KeptMachine mac
         status.GetProperty("rollbackQueued").GetBoolean().Should().BeFalse();
         (await RunAsync("systemctl --failed --no-legend --plain")).Should().BeEmpty(
             await RunAsync("systemctl --failed --no-legend --plain | cut -d' ' -f1 | xargs -rn 1 journalctl -b -n 20 --no-pager -u"));
+    }
+
+    /// <summary>Looks whether a version failed here, and why; it is what can be gone back to by hand.</summary>
+    public async Task ShouldHaveLeftAsync(int version, string reason)
+    {
+        VersionOf(await StatusAsync(), "rollback").Should().Be($"{version}");
+        (await TryRunAsync("bootc status --format humanreadable")).Error.Should().MatchRegex("(?m)^warning: the update to sha256:[0-9a-f]{64} failed and is not tried again: ")
+            .And.Contain(reason);
     }
 
     /// <summary>The version of what is staged; null for nothing.</summary>

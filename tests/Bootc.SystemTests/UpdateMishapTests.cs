@@ -67,7 +67,7 @@ public sealed class UpdateMishapTests(UpdateMishapTests.Walks walks) : IClassFix
                 mkdir -p /run/systemd/system/boot-complete.target.requires
                 printf '[Unit]\nBefore=boot-complete.target\n[Service]\nType=oneshot\nExecStart=/bin/false\n' > /run/systemd/system/lab-health.service
                 ln -s ../lab-health.service /run/systemd/system/boot-complete.target.requires/lab-health.service
-                systemctl daemon-reload
+                systemctl daemon-reload && systemctl stop boot-complete.target
                 """);
 
             (await machine.TryRunAsync($"systemctl start {Service}")).Error.Should().Contain("dependency job");

@@ -12,20 +12,23 @@ public sealed class KeptMachine : IAsyncDisposable
     public const string Reboot = "systemctl reboot --no-block";
 
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(8);
+    private static readonly TimeSpan ManyBootsLimit = TimeSpan.FromMinutes(15);
     private static readonly TimeSpan ShutdownLimit = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(10);
 
     private readonly string _name;
     private readonly MachineState _state;
     private readonly int _processors;
+    private readonly bool _reboots;
     private RunningGuest _guest;
     private int _boots = 1;
 
-    private KeptMachine(string name, MachineState state, int processors, RunningGuest guest)
+    private KeptMachine(string name, MachineState state, int processors, bool reboots, RunningGuest guest)
     {
         _name = name;
         _state = state;
         _processors = processors;
+        _reboots = reboots;
         _guest = guest;
     }
 
@@ -33,10 +36,11 @@ public sealed class KeptMachine : IAsyncDisposable
     /// <param name="machine">The other one.</param>
     /// <param name="name">What it is for.</param>
     /// <param name="processors">How many it has: one, where another machine runs beside it.</param>
-    public static async Task<KeptMachine> StartAsync(MachineState machine, string name, int processors = Qemu.DefaultProcessors)
+    /// <param name="reboots">Whether it reboots by itself as often as it likes; then nothing but <see cref="RebootUntilAsync"/> reboots it.</param>
+    public static async Task<KeptMachine> StartAsync(MachineState machine, string name, int processors = Qemu.DefaultProcessors, bool reboots = false)
     {
         MachineState copy = await machine.BranchAsync(Guest.NewFolder(name), CancellationToken.None);
-        return new(name, copy, processors, await BootAsync(copy, processors, $"{name}-1"));
+        return new(name, copy, processors, reboots, await BootAsync(copy, processors, reboots, $"{name}-1"));
     }
 
     /// <summary>Runs lines of shell as root, whatever comes of it.</summary>
@@ -71,6 +75,37 @@ public sealed class KeptMachine : IAsyncDisposable
         await StartAgainAsync();
     }
 
+    /// <summary>
+    /// Runs what makes the machine reboot, and leaves it alone until it is up in the state that is waited for, however many boots that takes.
+    /// </summary>
+    /// <param name="command">What makes it reboot.</param>
+    /// <param name="isThere">A command that succeeds in that state.</param>
+    public async Task RebootUntilAsync(string command, string isThere)
+    {
+        int prompts = _guest.LoginPrompts;
+        await RunAsync($"systemd-run --quiet sh -c '{command}'");
+        for (long began = Environment.TickCount64; Environment.TickCount64 - began < ManyBootsLimit.TotalMilliseconds;)
+        {
+            // Nothing is sent before the prompt: the boot menu would stop for what the firmware takes for keys.
+            await _guest.Qemu.WaitAsync("the next login prompt", () => _guest.LoginPrompts > prompts, ManyBootsLimit);
+            prompts = _guest.LoginPrompts;
+            try
+            {
+                if ((await RunAsync(isThere, TimeSpan.FromMinutes(1))).ExitCode == 0)
+                {
+                    await RunAsync("systemctl is-system-running --wait", BootLimit);
+                    return;
+                }
+            }
+            catch (TimeoutException)
+            {
+                // It went down before it could answer.
+            }
+        }
+
+        throw new TimeoutException($"{_name}: {isThere}: that did not come about after {command}");
+    }
+
     /// <summary>Runs what makes user space start anew on the same kernel, and waits until it is up.</summary>
     public async Task SoftRebootAsync(string command)
     {
@@ -99,20 +134,37 @@ public sealed class KeptMachine : IAsyncDisposable
     /// <summary>Ends the machine as a power cut does, but for what its disk had in its cache, and starts it again.</summary>
     public Task CutPowerAsync() => StartAgainAsync();
 
+    /// <summary>Ends the machine as <see cref="CutPowerAsync"/> does, and leaves it off.</summary>
+    /// <returns>The machine as it is then.</returns>
+    public async Task<MachineState> KillAsync()
+    {
+        await _guest.DisposeAsync();
+        return _state;
+    }
+
+    /// <summary>Shuts the machine down.</summary>
+    /// <returns>The machine as it is then.</returns>
+    public async Task<MachineState> ShutDownAsync()
+    {
+        await RunAsync("systemctl poweroff --no-block");
+        await _guest.Qemu.Exited.WaitAsync(ShutdownLimit);
+        return _state;
+    }
+
     public ValueTask DisposeAsync() => _guest.DisposeAsync();
 
     private async Task StartAgainAsync()
     {
         await _guest.DisposeAsync();
-        _guest = await BootAsync(_state, _processors, $"{_name}-{++_boots}");
+        _guest = await BootAsync(_state, _processors, _reboots, $"{_name}-{++_boots}");
     }
 
     private Task<GuestAnswer> RunAsync(string command, TimeSpan atMost) => _guest.Shell.RunAsync(command, atMost);
 
-    private static async Task<RunningGuest> BootAsync(MachineState state, int processors, string name)
+    private static async Task<RunningGuest> BootAsync(MachineState state, int processors, bool reboots, string name)
     {
         RunningGuest guest = await RunningGuest.StartAsync(
-            [.. await Guest.ArgumentsAsync(state), "-nic", "user,model=virtio-net-pci"], Guest.NewFolder(name), processors: processors);
+            [.. await Guest.ArgumentsAsync(state), "-nic", "user,model=virtio-net-pci"], Guest.NewFolder(name), processors: processors, reboots: reboots);
         try
         {
             // The firmware would swallow what is sent to the shell before.

@@ -48,8 +48,9 @@ public sealed class Qemu : IAsyncDisposable
     /// <param name="consoleLog">The file that gets a copy of the console.</param>
     /// <param name="mebibytes">Memory.</param>
     /// <param name="processors">How many.</param>
+    /// <param name="reboots">Whether a reboot of the guest is one; otherwise it ends QEMU.</param>
     public static async Task<Qemu> StartAsync(
-        IEnumerable<string> arguments, string consoleLog, int mebibytes = DefaultMebibytes, int processors = DefaultProcessors)
+        IEnumerable<string> arguments, string consoleLog, int mebibytes = DefaultMebibytes, int processors = DefaultProcessors, bool reboots = false)
     {
         DebianTree tools = await Lab.ToolsTree;
         Command command = tools.Program("qemu-system-x86_64",
@@ -57,7 +58,8 @@ public sealed class Qemu : IAsyncDisposable
             "-L", tools.PathOf("usr/share/qemu"), "-L", tools.PathOf("usr/share/seabios"),
             // sata=off and -svm save the guest some seconds of probing; -cpu max is what today's distributions need.
             "-machine", "q35,sata=off", "-accel", "tcg,thread=multi", "-cpu", "max,-svm", "-smp", $"{processors}",
-            "-m", $"{mebibytes}", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio",
+            "-m", $"{mebibytes}", "-display", "none", "-nodefaults", "-serial", "stdio",
+            .. reboots ? [] : (string[])["-no-reboot"],
             .. arguments,
         ]);
         Command limited = Cli.Wrap("timeout").WithArguments(

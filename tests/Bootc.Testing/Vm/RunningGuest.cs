@@ -37,12 +37,12 @@ public sealed partial class RunningGuest : IAsyncDisposable
     /// <param name="arguments">For QEMU: disks, and what to boot.</param>
     internal static async Task<RunningGuest> StartAsync(
         IEnumerable<string> arguments, string folder, bool prompt = false, int mebibytes = Qemu.DefaultMebibytes,
-        int processors = Qemu.DefaultProcessors, CancellationToken cancellationToken = default)
+        int processors = Qemu.DefaultProcessors, bool reboots = false, CancellationToken cancellationToken = default)
     {
         // Paths of Unix sockets end at 107 bytes; those of checkouts do not.
         string socket = Path.Join(Path.GetTempPath(), $"bootc-lab-{Guid.NewGuid():N}");
         Qemu qemu = await Qemu.StartAsync(
-            [.. arguments, .. GuestShell.Arguments(socket, prompt)], Path.Join(folder, "console.log"), mebibytes, processors);
+            [.. arguments, .. GuestShell.Arguments(socket, prompt)], Path.Join(folder, "console.log"), mebibytes, processors, reboots);
         try
         {
             await qemu.WaitAsync("QEMU's start", () => File.Exists(socket), TimeSpan.FromSeconds(30), cancellationToken);
@@ -63,6 +63,9 @@ public sealed partial class RunningGuest : IAsyncDisposable
         await Qemu.WaitAsync("the login prompt", () => Qemu.Console.Has(LoginPrompt()), BootLimit, cancellationToken);
         return LoginPrompt().Match(Qemu.Console.Text).Value.Trim();
     }
+
+    /// <summary>How often the login prompt was on the console.</summary>
+    public int LoginPrompts => LoginPrompt().Count(Qemu.Console.Text);
 
     /// <summary>agetty's greeting (/etc/issue) and prompt.</summary>
     [GeneratedRegex(@"^[^\r\n]+ ttyS0\s+^\S+ login: ", RegexOptions.Multiline)]

@@ -1,12 +1,17 @@
-using Bootc.Testing;
-
-namespace Bootc.SystemTests;
+namespace Bootc.Testing;
 
 /// <summary>images/debian in several versions, as a pipeline would publish them one after the other.</summary>
-internal static class UpdateImages
+public static class UpdateImages
 {
     /// <summary>Lines that give an image an initrd that differs in nothing that matters.</summary>
     public const string OtherInitrd = "RUN initrd=$(ls /usr/lib/modules/*/initramfs.img) && head -c 512 /dev/zero >> \"$initrd\"";
+
+    /// <summary>Lines that give an image a health check that fails.</summary>
+    public const string FailingCheck =
+        """
+        RUN mkdir -p /usr/lib/bootc/health.d/required.d && printf '#!/bin/sh\necho no disk today\nexit 1\n' > /usr/lib/bootc/health.d/required.d/10-disk && \
+            chmod 755 /usr/lib/bootc/health.d/required.d/10-disk
+        """;
 
     // Without a network a machine gets no updates.
     private const string WithNetwork =

@@ -1,0 +1,136 @@
+using Bootc.Testing;
+using Bootc.Testing.Vm;
+
+namespace Bootc.SystemTests;
+
+/// <summary>
+/// Updates that fail, each in its way, on machines that nobody attends to: every time they end with the version before, can say why, and do
+/// not try the same again.
+/// </summary>
+[Trait("Category", "All")]
+public sealed class AutomaticRollbackTests(AutomaticRollbackTests.Walks walks) : IClassFixture<AutomaticRollbackTests.Walks>
+{
+    [Fact]
+    public Task What_comes_up_and_is_not_good_is_left_and_the_next_good_image_is_taken() => walks.First;
+
+    [Fact]
+    public Task What_never_comes_up_is_left() => walks.Second;
+
+    public sealed class Walks : TwoWalks
+    {
+        private const string UsersCheck = "/etc/bootc/health.d/required.d/50-network";
+
+        // So that the panicking kernel does not wait for long.
+        private const string Panic =
+            """
+            RUN printf '[Unit]\nAfter=basic.target\n[Service]\nExecStart=/bin/sh -c "echo c > /proc/sysrq-trigger"\n' > /usr/lib/systemd/system/lab-panic.service && \
+                ln -s ../lab-panic.service /usr/lib/systemd/system/multi-user.target.wants/ && \
+                echo 'kargs = ["panic=1"]' > /usr/lib/bootc/kargs.d/60-panic.toml
+            """;
+
+        private const string HangInInitrd =
+            """
+            RUN units=/lab/etc/systemd/system && mkdir -p $units/initrd-root-fs.target.requires $units/bootc-boot-deadline.timer.d && \
+                printf '[Unit]\nDefaultDependencies=no\nBefore=initrd-root-fs.target\n[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n' > $units/lab-hang.service && \
+                ln -s ../lab-hang.service $units/initrd-root-fs.target.requires/ && \
+                printf '[Timer]\nOnActiveSec=\nOnActiveSec=10s\n' > $units/bootc-boot-deadline.timer.d/lab.conf && \
+                kver=$(ls /usr/lib/modules) && dracut --quiet --force --include /lab / /usr/lib/modules/$kver/initramfs.img $kver && rm -rf /lab /var/tmp/* /var/log/*
+            """;
+
+        private const string ObjectThatIsChecked =
+            """
+            RUN head -c 100000 /dev/urandom > /usr/share/lab-data && sha256sum /usr/share/lab-data > /usr/share/lab-sum && \
+                mkdir -p /usr/lib/bootc/health.d/required.d && printf '#!/bin/sh\nexec sha256sum --check --quiet /usr/share/lab-sum\n' > /usr/lib/bootc/health.d/required.d/20-data && \
+                chmod 755 /usr/lib/bootc/health.d/required.d/20-data
+            """;
+
+        private const string NoNetwork = "RUN systemctl disable systemd-networkd && systemctl mask systemd-networkd";
+
+        protected override async Task WalkFirstAsync(UpdateLab lab)
+        {
+            await using FollowingMachine machine = await lab.StartMachineAsync("unhealthy", reboots: true);
+
+            await machine.PublishAsync(2, karg: 2, UpdateImages.FailingCheck);
+            await machine.UpgradeUntilAsync(1);
+            await machine.ShouldHaveLeftAsync(2, "10-disk: exit code 1: no disk today");
+            (await machine.RunAsync("bootc upgrade --automatic --quiet")).Should().StartWith("Not trying sha256:");
+
+            await machine.PublishAsync(3, karg: 3);
+            await machine.UpgradeUntilAsync(3);
+            await machine.ShouldRunAsync(3, rollback: 1, etc: "3\nimage-3");
+
+            await machine.PublishAsync(4, karg: 4, ObjectThatIsChecked);
+            await machine.RunAsync("bootc upgrade --quiet");
+            await machine.RunAsync(
+                """
+                set -e
+                mount --bind /sysroot /mnt && mount -o remount,bind,rw /mnt
+                id=$(bootc status --json | sed 's/.*"staged":{[^}]*"verity":"\([0-9a-f]*\)".*/\1/')
+                object=$(bootc internals composefs dump /mnt/composefs/images/$id | grep '^/usr/share/lab-data ' | cut -d' ' -f10)
+                printf X | dd of=/mnt/composefs/objects/$object bs=1 seek=5000 conv=notrunc status=none
+                umount /mnt
+                """);
+            await machine.UpgradeUntilAsync(3);
+            await machine.ShouldHaveLeftAsync(4, "20-data: exit code 1: /usr/share/lab-data: FAILED");
+
+            // Neither is good: the last good one stays up.
+            await machine.RunAsync($"mkdir -p {Path.GetDirectoryName(UsersCheck)} && printf '#!/bin/sh\nfalse\n' > {UsersCheck} && chmod 755 {UsersCheck}");
+            await machine.PublishAsync(5, karg: 5);
+            await machine.UpgradeUntilAsync(3);
+            await machine.ShouldHaveLeftAsync(5, "50-network: exit code 1");
+            string boot = await machine.RunAsync("cat /proc/sys/kernel/random/boot_id");
+            (await machine.RunAsync("systemctl is-failed bootc-health-check.service")).Should().Be("failed");
+            (await machine.RunAsync("sleep 20; cat /proc/sys/kernel/random/boot_id")).Should().Be(boot);
+        }
+
+        protected override async Task WalkSecondAsync(UpdateLab lab)
+        {
+            await using FollowingMachine machine = await lab.StartMachineAsync("unbootable", reboots: true);
+
+            await machine.PublishAsync(2, karg: 2, Panic);
+            await machine.UpgradeUntilAsync(1);
+            await machine.ShouldHaveLeftAsync(2, "it was started 3 times and never came up");
+
+            await machine.PublishAsync(3, karg: 3, HangInInitrd);
+            await machine.UpgradeUntilAsync(1);
+            await machine.ShouldHaveLeftAsync(3, "it was started 3 times and never came up");
+
+            string port = lab.Registry.Host.Split(':')[^1];
+            await machine.RunAsync(
+                $"""
+                mkdir -p {Path.GetDirectoryName(UsersCheck)}
+                printf '#!/bin/bash\necho looking for the registry\n: < /dev/tcp/{KeptMachine.HostAddress}/{port}\n' > {UsersCheck} && chmod 755 {UsersCheck} && {UsersCheck}
+                """);
+            await machine.PublishAsync(4, karg: 4, NoNetwork);
+            await machine.UpgradeUntilAsync(1);
+            await machine.ShouldHaveLeftAsync(4, "50-network: exit code 1: looking for the registry");
+        }
+    }
+}
+
+/// <summary>As <see cref="AutomaticRollbackTests"/>, in every run: a health check fails, on a machine whose initrd is made by initramfs-tools.</summary>
+public sealed class HealthRollbackTests
+{
+    private const string Source = "os/debian:stable";
+
+    [Fact]
+    public async Task An_update_that_is_not_good_ends_with_the_version_before_and_the_reason()
+    {
+        await using LabRegistry registry = await LabRegistry.StartAsync();
+        Podman podman = await Podman.Instance;
+        string first = await UpdateImages.BuildAsync(await LabImages.Debian, 1, karg: 1);
+        InstalledMachine installed = await LabInstall.InstallAsync(
+            first, "healthy", "--filesystem", "ext4", "--allow-missing-verity", "--target-imgref", $"{registry.HostOfGuests}/{Source}");
+        await using KeptMachine machine = await KeptMachine.StartAsync(installed.State, "health", reboots: true);
+        await machine.RunAsync(registry.ScriptForGuests);
+        await registry.PushAsync(podman, await UpdateImages.BuildAsync(await LabImages.Debian, 2, karg: 2, UpdateImages.FailingCheck), Source);
+
+        await machine.RebootUntilAsync("bootc upgrade --quiet --apply", "grep -qx 1 /usr/share/lab-version");
+
+        (await machine.RunAsync("ls /boot/loader/entries")).Should().Be("bootc_debian-13-0+0-3.conf\nbootc_debian-13-1.conf");
+        (await machine.TryRunAsync("bootc status --format humanreadable")).Error.Should().MatchRegex(
+            "^warning: the update to sha256:[0-9a-f]{64} failed and is not tried again: /usr/lib/bootc/health.d/required.d/10-disk: exit code 1: no disk today\n$");
+        (await machine.TryRunAsync("bootc upgrade --quiet")).Error.Should().Contain("failed on this machine before").And.Contain("bootc upgrade --force");
+        (await machine.RunAsync("bootc upgrade --quiet --automatic")).Should().StartWith("Not trying sha256:");
+    }
+}
