@@ -12,6 +12,7 @@ internal static class Program
         {
             BenchCommand.Create(),
             DemoCommand.Create(),
+            PowerCutsCommand.Create(),
             PrepareCommand.Create(),
             TestCommand.Create(),
             VmCommand.Create(),

@@ -1,0 +1,45 @@
+namespace Bootc.Testing.PowerCuts;
+
+/// <summary>What a machine is at when its power is cut.</summary>
+/// <param name="Name">In a word.</param>
+/// <param name="Command">Starts it.</param>
+/// <param name="LongestSeconds">About how long it takes in a guest; the cut comes at any moment of that.</param>
+/// <param name="StartsUpdated">Whether the machine runs version 2 before it, and can go back to version 1.</param>
+/// <param name="Allowed">The versions that may run afterwards.</param>
+public sealed record CutOperation(string Name, string Command, double LongestSeconds, bool StartsUpdated, params int[] Allowed)
+{
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<CutOperation> All { get; } =
+    [
+        new("stage", "bootc upgrade --quiet", 12, StartsUpdated: false, 1),
+        new("finalize", "systemctl stop bootc-finalize-staged.service", 4, StartsUpdated: false, 1, 2),
+        new("rollback", "bootc rollback", 2, StartsUpdated: true, 1, 2),
+        new("collect garbage", "bootc internals composefs-gc", 4, StartsUpdated: true, 2),
+    ];
+}
+
+/// <summary>One cut, decided by its seed alone.</summary>
+/// <param name="Seed">The seed.</param>
+/// <param name="Operation">What the machine is at.</param>
+/// <param name="After">When the power goes, from the start of the operation.</param>
+public sealed record PowerCut(int Seed, CutOperation Operation, TimeSpan After)
+{
+    public static PowerCut Of(int seed)
+    {
+        CutOperation operation = CutOperation.All[seed % CutOperation.All.Count];
+        return new(seed, operation, TimeSpan.FromSeconds(new Random(seed).NextDouble() * operation.LongestSeconds));
+    }
+}
+
+/// <summary>What came of a cut.</summary>
+/// <param name="Cut">The cut.</param>
+/// <param name="Version">What ran afterwards; null where nothing came up.</param>
+/// <param name="Problems">What was not as it has to be; empty for a good outcome.</param>
+/// <param name="Folder">Where disk and consoles are kept; null where all was well.</param>
+public sealed record PowerCutOutcome(PowerCut Cut, int? Version, IReadOnlyList<string> Problems, string? Folder)
+{
+    /// <summary>One line of a report.</summary>
+    public override string ToString() => string.Create(
+        System.Globalization.CultureInfo.InvariantCulture,
+        $"{Cut.Seed} | {Cut.Operation.Name} | {Cut.After.TotalSeconds:F2} s | {Version?.ToString() ?? "-"} | {(Problems.Count == 0 ? "good" : string.Join("; ", Problems).ReplaceLineEndings(" "))}");
+}

@@ -1,0 +1,172 @@
+using System.Text.Json;
+using Bootc.Testing.Vm;
+
+namespace Bootc.Testing.PowerCuts;
+
+/// <summary>
+/// Machines whose power is cut: a registry that has version 2 of an image, one machine that runs version 1, and one that runs version 2 and has
+/// garbage. Each cut is made to a copy of one of them. What the guest had not written is lost; what it had given to its disk is not.
+/// </summary>
+public sealed class PowerCutLab : IAsyncDisposable
+{
+    private const string Repository = "os/debian:stable";
+    private const string Version = "cat /usr/share/lab-version";
+
+    private readonly LabRegistry _registry;
+    private readonly MachineState _first;
+    private readonly MachineState _updated;
+
+    private PowerCutLab(LabRegistry registry, MachineState first, MachineState updated)
+    {
+        _registry = registry;
+        _first = first;
+        _updated = updated;
+    }
+
+    /// <summary>Makes registry and machines.</summary>
+    public static async Task<PowerCutLab> StartAsync()
+    {
+        LabRegistry registry = await LabRegistry.StartAsync();
+        Podman podman = await Podman.Instance;
+        string first = await BuildAsync(1);
+        string second = await BuildAsync(2, UpdateImages.OtherInitrd);
+        string garbage = await BuildAsync(3, UpdateImages.OtherInitrd);
+        await registry.PushAsync(podman, first, Repository);
+        InstalledMachine installed = await LabInstall.InstallAsync(
+            first, "cut", "--filesystem", "ext4", "--allow-missing-verity", "--target-imgref", $"{registry.HostOfGuests}/{Repository}");
+
+        KeptMachine machine = await KeptMachine.StartAsync(installed.State, "cuts", processors: 1);
+        await using (machine)
+        {
+            await machine.RunAsync(registry.ScriptForGuests);
+            await machine.RunAsync("echo mine > /etc/lab-edited");
+            MachineState atFirst = await machine.ShutDownAsync();
+
+            await registry.PushAsync(podman, second, Repository);
+            KeptMachine next = await KeptMachine.StartAsync(atFirst, "cuts-updated", processors: 1);
+            await using (next)
+            {
+                await next.RebootAsync("bootc upgrade --quiet --apply && sleep 300");
+                await registry.PushAsync(podman, garbage, Repository);
+                // What is staged and dropped leaves its objects, its state and its kernel.
+                await next.RunAsync("bootc upgrade --quiet && bootc rollback && bootc rollback");
+                MachineState updated = await next.ShutDownAsync();
+                await registry.PushAsync(podman, second, Repository);
+                return new(registry, atFirst, updated);
+            }
+        }
+    }
+
+    /// <summary>Cuts the power of a machine, and looks at what becomes of it.</summary>
+    public async Task<PowerCutOutcome> RunAsync(PowerCut cut)
+    {
+        LabLog.Write($"power cut {cut.Seed}: {cut.Operation.Name} after {cut.After.TotalSeconds:F2} s");
+        string name = $"cut-{cut.Seed}";
+        KeptMachine machine = await KeptMachine.StartAsync(cut.Operation.StartsUpdated ? _updated : _first, name, processors: 1);
+        try
+        {
+            List<string> problems = [];
+            int? version = null;
+            try
+            {
+                await CutAsync(machine, cut);
+                version = await LookAsync(machine, cut, problems);
+                await ConvergeAsync(machine, problems);
+            }
+            catch (Exception e) when (e is InvalidOperationException or TimeoutException or IOException)
+            {
+                problems.Add(e.Message);
+            }
+
+            return new(cut, version, problems, problems.Count == 0 ? null : Path.GetDirectoryName((await machine.KillAsync()).Disk));
+        }
+        finally
+        {
+            await machine.DisposeAsync();
+        }
+    }
+
+    public ValueTask DisposeAsync() => _registry.DisposeAsync();
+
+    private static async Task<string> BuildAsync(int version, string more = "") =>
+        await UpdateImages.BuildAsync(await LabImages.Debian, version, karg: version, more);
+
+    private static async Task CutAsync(KeptMachine machine, PowerCut cut)
+    {
+        if (cut.Operation.Name == "finalize")
+        {
+            await machine.RunAsync("bootc upgrade --quiet && sync");
+        }
+
+        await machine.RunAsync($"systemd-run --quiet --no-block sh -c '{cut.Operation.Command}'");
+        await Task.Delay(cut.After);
+        await machine.CutPowerAsync();
+    }
+
+    /// <summary>What runs, and whether the machine says the same of itself, with all its files whole.</summary>
+    private static async Task<int> LookAsync(KeptMachine machine, PowerCut cut, List<string> problems)
+    {
+        int version = int.Parse(await machine.RunAsync(Version));
+        if (!cut.Operation.Allowed.Contains(version))
+        {
+            problems.Add($"version {version} runs");
+        }
+
+        string etc = await machine.RunAsync("cat /etc/lab-version /etc/lab-edited");
+        if (etc != $"{version}\nmine")
+        {
+            problems.Add($"/etc is not that of version {version}: {etc}");
+        }
+
+        JsonElement status = JsonDocument.Parse(await machine.RunAsync("bootc status --json")).RootElement.GetProperty("status");
+        JsonElement booted = status.GetProperty("booted");
+        if (booted.GetProperty("image").ValueKind == JsonValueKind.Null || booted.GetProperty("image").GetProperty("version").GetString() != $"{version}")
+        {
+            problems.Add($"the status does not know what runs: {status}");
+        }
+
+        if (status.GetProperty("staged").ValueKind != JsonValueKind.Null)
+        {
+            problems.Add("something counts as staged");
+        }
+
+        // Whether an update was lost is told by a unit that fails; nothing else may.
+        string failed = await machine.RunAsync("systemctl --failed --no-legend --plain | grep -v ^bootc-boot-complete.service || :");
+        if (failed.Length > 0)
+        {
+            problems.Add($"units failed: {failed}");
+        }
+
+        GuestAnswer read = await machine.TryRunAsync("find /usr -xdev -type f -print0 | xargs -0 cat > /dev/null");
+        if (read.ExitCode != 0)
+        {
+            problems.Add($"files of the system cannot be read: {read.Error}");
+        }
+
+        return version;
+    }
+
+    /// <summary>The next upgrade comes to version 2, whatever there was before, and leaves a sound repository.</summary>
+    private static async Task ConvergeAsync(KeptMachine machine, List<string> problems)
+    {
+        GuestAnswer upgrade = await machine.TryRunAsync("bootc upgrade --quiet");
+        if (upgrade.ExitCode != 0)
+        {
+            problems.Add($"bootc upgrade: {upgrade.Output}{upgrade.Error}");
+            return;
+        }
+
+        await machine.RebootAsync();
+        string version = await machine.RunAsync(Version);
+        if (version != "2")
+        {
+            problems.Add($"version {version} runs after the next upgrade");
+        }
+
+        GuestAnswer fsck = await machine.TryRunAsync("bootc internals composefs fsck --repo /sysroot/composefs");
+        if (fsck.ExitCode != 0)
+        {
+            problems.Add($"fsck after the next upgrade: {fsck.Output}{fsck.Error}");
+        }
+    }
+}
