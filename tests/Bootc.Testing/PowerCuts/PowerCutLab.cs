@@ -9,52 +9,33 @@ namespace Bootc.Testing.PowerCuts;
 /// </summary>
 public sealed class PowerCutLab : IAsyncDisposable
 {
-    private const string Repository = "os/debian:stable";
+    private const string Repository = "os/debian";
     private const string Version = "cat /usr/share/lab-version";
 
     private readonly LabRegistry _registry;
     private readonly MachineState _first;
-    private readonly MachineState _updated;
+    private readonly Lazy<Task<MachineState>> _updated;
 
-    private PowerCutLab(LabRegistry registry, MachineState first, MachineState updated)
+    private PowerCutLab(LabRegistry registry, MachineState first)
     {
         _registry = registry;
         _first = first;
-        _updated = updated;
+        _updated = new(UpdateAsync);
     }
 
-    /// <summary>Makes registry and machines.</summary>
+    /// <summary>Makes the registry and the first machine; the other is made when a cut needs it.</summary>
     public static async Task<PowerCutLab> StartAsync()
     {
         LabRegistry registry = await LabRegistry.StartAsync();
         Podman podman = await Podman.Instance;
         string first = await BuildAsync(1);
-        string second = await BuildAsync(2, UpdateImages.OtherInitrd);
-        string garbage = await BuildAsync(3, UpdateImages.OtherInitrd);
-        await registry.PushAsync(podman, first, Repository);
+        await registry.PushAsync(podman, await BuildAsync(2, UpdateImages.OtherInitrd), $"{Repository}:stable");
         InstalledMachine installed = await LabInstall.InstallAsync(
-            first, "cut", "--filesystem", "ext4", "--allow-missing-verity", "--target-imgref", $"{registry.HostOfGuests}/{Repository}");
-
-        KeptMachine machine = await KeptMachine.StartAsync(installed.State, "cuts", processors: 1);
-        await using (machine)
-        {
-            await machine.RunAsync(registry.ScriptForGuests);
-            await machine.RunAsync("echo mine > /etc/lab-edited");
-            MachineState atFirst = await machine.ShutDownAsync();
-
-            await registry.PushAsync(podman, second, Repository);
-            KeptMachine next = await KeptMachine.StartAsync(atFirst, "cuts-updated", processors: 1);
-            await using (next)
-            {
-                await next.RebootAsync("bootc upgrade --quiet --apply && sleep 300");
-                await registry.PushAsync(podman, garbage, Repository);
-                // What is staged and dropped leaves its objects, its state and its kernel.
-                await next.RunAsync("bootc upgrade --quiet && bootc rollback && bootc rollback");
-                MachineState updated = await next.ShutDownAsync();
-                await registry.PushAsync(podman, second, Repository);
-                return new(registry, atFirst, updated);
-            }
-        }
+            first, "cut", "--filesystem", "ext4", "--allow-missing-verity", "--target-imgref", $"{registry.HostOfGuests}/{Repository}:stable");
+        await using KeptMachine machine = await KeptMachine.StartAsync(installed.State, "cuts", processors: 1);
+        await machine.RunAsync(registry.ScriptForGuests);
+        await machine.RunAsync("echo mine > /etc/lab-edited");
+        return new(registry, await machine.ShutDownAsync());
     }
 
     /// <summary>Cuts the power of a machine, and looks at what becomes of it.</summary>
@@ -62,7 +43,7 @@ public sealed class PowerCutLab : IAsyncDisposable
     {
         LabLog.Write($"power cut {cut.Seed}: {cut.Operation.Name} after {cut.After.TotalSeconds:F2} s");
         string name = $"cut-{cut.Seed}";
-        KeptMachine machine = await KeptMachine.StartAsync(cut.Operation.StartsUpdated ? _updated : _first, name, processors: 1);
+        KeptMachine machine = await KeptMachine.StartAsync(cut.Operation.StartsUpdated ? await _updated.Value : _first, name, processors: 1);
         try
         {
             List<string> problems = [];
@@ -90,6 +71,16 @@ public sealed class PowerCutLab : IAsyncDisposable
 
     private static async Task<string> BuildAsync(int version, string more = "") =>
         await UpdateImages.BuildAsync(await LabImages.Debian, version, karg: version, more);
+
+    private async Task<MachineState> UpdateAsync()
+    {
+        await _registry.PushAsync(await Podman.Instance, await BuildAsync(3, UpdateImages.OtherInitrd), $"{Repository}:garbage");
+        await using KeptMachine machine = await KeptMachine.StartAsync(_first, "cuts-updated", processors: 1);
+        await machine.RebootAsync("bootc upgrade --quiet --apply && sleep 300");
+        // What is staged and dropped leaves its objects, its state and its kernel.
+        await machine.RunAsync($"bootc switch --quiet {_registry.HostOfGuests}/{Repository}:garbage && bootc rollback && bootc rollback");
+        return await machine.ShutDownAsync();
+    }
 
     private static async Task CutAsync(KeptMachine machine, PowerCut cut)
     {

@@ -89,21 +89,35 @@ public sealed class KeptMachine : IAsyncDisposable
             // Nothing is sent before the prompt: the boot menu would stop for what the firmware takes for keys.
             await _guest.Qemu.WaitAsync("the next login prompt", () => _guest.LoginPrompts > prompts, ManyBootsLimit);
             prompts = _guest.LoginPrompts;
-            try
+            if (await AnswersBeforeNextBootAsync(isThere, prompts))
             {
-                if ((await RunAsync(isThere, TimeSpan.FromMinutes(1))).ExitCode == 0)
-                {
-                    await RunAsync("systemctl is-system-running --wait", BootLimit);
-                    return;
-                }
-            }
-            catch (TimeoutException)
-            {
-                // It went down before it could answer.
+                await RunAsync("systemctl is-system-running --wait", BootLimit);
+                return;
             }
         }
 
         throw new TimeoutException($"{_name}: {isThere}: that did not come about after {command}");
+    }
+
+    /// <summary>Whether a command succeeds; false also where the machine goes down before it could answer, and comes up once more.</summary>
+    private async Task<bool> AnswersBeforeNextBootAsync(string command, int prompts)
+    {
+        using CancellationTokenSource answered = new();
+        using CancellationTokenSource gone = new();
+        Task next = _guest.Qemu.WaitAsync("the next boot", () => _guest.LoginPrompts > prompts, ManyBootsLimit, answered.Token);
+        Task<GuestAnswer> answer = _guest.Shell.RunAsync(command, ManyBootsLimit, gone.Token);
+        bool isAnswered = await Task.WhenAny(answer, next) == answer;
+        await (isAnswered ? answered : gone).CancelAsync();
+        try
+        {
+            await Task.WhenAll(answer, next);
+        }
+        catch (OperationCanceledException)
+        {
+            // The one that is not waited for any more.
+        }
+
+        return isAnswered && (await answer).ExitCode == 0;
     }
 
     /// <summary>Runs what makes user space start anew on the same kernel, and waits until it is up.</summary>
