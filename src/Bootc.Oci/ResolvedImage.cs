@@ -36,6 +36,15 @@ public sealed record ResolvedImage
     /// <summary>Base first.</summary>
     public required ImmutableArray<ImageLayer> Layers { get; init; }
 
+    /// <summary>Puts an image together from documents that were kept; one that is not what the digests say is an <see cref="InvalidDataException"/>.</summary>
+    public static ResolvedImage Restore(Digest manifestDigest, ReadOnlyMemory<byte> manifest, ReadOnlyMemory<byte> config)
+    {
+        Digest found = manifestDigest.OfSameKind(manifest.Span);
+        return found == manifestDigest
+            ? Create(manifestDigest, Manifest.Parse(manifest.Span), manifest, config, Platform.Native)
+            : throw new InvalidDataException($"the image's manifest has digest {found}, not {manifestDigest}");
+    }
+
     /// <summary>
     /// Puts an image together: the config must be the one the manifest names and list as many layers, and be for the
     /// wanted platform.

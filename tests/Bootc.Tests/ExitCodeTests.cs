@@ -36,6 +36,9 @@ public class ExitCodeTests
     [InlineData("switch", "quay.io/os/edge:7")]
     [InlineData("switch", "--transport", "oci", "/var/mnt/stick/edge:7", "--apply", "--soft-reboot", "auto")]
     [InlineData("rollback")]
+    [InlineData("doctor")]
+    [InlineData("doctor", "--fix")]
+    [InlineData("internals", "fsck")]
     [InlineData("usroverlay")]
     [InlineData("composefs-finalize-staged")]
     public async Task Elsewhere_a_verb_for_booted_machines_says_that_it_needs_one(params string[] args)

@@ -6,5 +6,8 @@ namespace Bootc.Composefs.Store;
 /// <param name="Problem">What is wrong, in words.</param>
 public sealed record Finding(bool IsDamage, string Path, string Problem)
 {
+    /// <summary>The object at that path; null where it is a name, or something else.</summary>
+    public ObjectId? StoredObject => LinkFolder.TryParseObjectPath(Path);
+
     public override string ToString() => $"{Path}: {Problem}";
 }

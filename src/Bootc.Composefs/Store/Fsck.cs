@@ -40,6 +40,26 @@ public sealed class Fsck
         return [.. fsck._findings.OrderBy(f => f.Path, StringComparer.Ordinal)];
     }
 
+    /// <summary>Whether there is an object of that name and its content, all of which is read, is what the name says.</summary>
+    public static bool IsSound(Repository repository, ObjectId id)
+    {
+        using Dir objects = repository.Root.OpenDir(Repository.ObjectsName);
+        if (objects.TryStatus(id.ObjectPath)?.Kind != FileKind.Regular)
+        {
+            return false;
+        }
+
+        try
+        {
+            using Fd file = objects.OpenFile(id.ObjectPath);
+            return ObjectStore.MeasuresAs(file, id) != false && repository.Objects.Hash(file).Equals(id);
+        }
+        catch (IOException)
+        {
+            return false; // a block cannot be read
+        }
+    }
+
     private void CheckRoot()
     {
         foreach (DirEntry entry in _repository.Root.Entries())

@@ -27,6 +27,9 @@ public sealed class ObjectStore
     private readonly bool[] _folders = new bool[256];
     private volatile bool _cannotSeal;
 
+    // Of a sealed file the kernel measures what it was, whatever has become of its blocks since.
+    private readonly ConcurrentDictionary<ObjectId, byte> _distrusted = new();
+
     internal ObjectStore(Repository repository, Dir objects)
     {
         _repository = repository;
@@ -107,6 +110,15 @@ public sealed class ObjectStore
 
     /// <summary>Length in bytes; null where the object is missing.</summary>
     public long? TrySizeOf(ObjectId id) => _objects.TryStatus(id.ObjectPath)?.Size;
+
+    /// <summary>Protects a sound object by fs-verity that is not protected yet, where kernel and file system can.</summary>
+    public void EnsureSealed(ObjectId id) => IsStored(id, SizeOf(id));
+
+    /// <summary>
+    /// Has an object replaced, in one step, when its content is next stored, although it looks as if it were there. Until then whoever
+    /// can make do with what is left of it does.
+    /// </summary>
+    public void Distrust(ObjectId id) => _distrusted.TryAdd(id, 0);
 
     /// <summary>
     /// Opens an object for reading. A digest that the kernel enforces must be its name; without one the object is refused where
@@ -267,6 +279,11 @@ public sealed class ObjectStore
     /// </summary>
     private bool IsStored(ObjectId id, long size)
     {
+        if (_distrusted.ContainsKey(id))
+        {
+            return false;
+        }
+
         using Fd? file = _objects.TryOpenFile(id.ObjectPath);
         if (file is null || file.Status().Size != size)
         {
@@ -306,6 +323,8 @@ public sealed class ObjectStore
             {
                 (copy ?? file).LinkOver(path);
             }
+
+            _distrusted.TryRemove(id, out _);
         }
         catch (SyscallException e) when (IsFull(e))
         {

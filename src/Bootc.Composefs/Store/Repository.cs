@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
+using Bootc.Composefs.Erofs;
 using Bootc.Linux;
 using Bootc.Linux.Verity;
 
@@ -115,6 +117,61 @@ public sealed class Repository : IDisposable
         }
     }
 
+    /// <summary>
+    /// Why <c>meta.json</c> has to be made again: it is missing, or no JSON. Null where there is no reason, also where it is one that only
+    /// a newer version understands.
+    /// </summary>
+    public static string? FindLostConfig(Dir directory)
+    {
+        if (directory.TryReadBytes(RepositoryConfig.FileName, RepositoryConfig.MaxSize) is not { } json)
+        {
+            return "is missing";
+        }
+
+        try
+        {
+            RepositoryConfig.Parse(json);
+            return null;
+        }
+        catch (InvalidDataException e)
+        {
+            return e.InnerException is JsonException ? "cannot be read as JSON" : null;
+        }
+    }
+
+    /// <summary>Makes <c>meta.json</c> again where it <see cref="FindLostConfig">is lost</see>, in one step.</summary>
+    /// <param name="directory">The repository.</param>
+    /// <param name="verity">Whether objects must have fs-verity.</param>
+    /// <param name="image">An image of it: algorithm and format of all others are the same.</param>
+    public static void RestoreConfig(Dir directory, VerityMode verity, ObjectId image)
+    {
+        if (FindLostConfig(directory) is not null)
+        {
+            using Dir root = directory.Reopen();
+            WriteConfig(root, RepositoryConfig.New(image.Algorithm) with { DefaultFormat = FormatOf(root, image) }, verity, replace: true);
+        }
+    }
+
+    /// <summary>Whether a name or a reference, by its path in the repository, stands for something that is missing.</summary>
+    public bool IsDangling(string path)
+    {
+        try
+        {
+            return LinkFolder.TryReadLink(_root, path) is { } target && !_root.Exists(target);
+        }
+        catch (InvalidDataException)
+        {
+            return true; // it points out of the repository
+        }
+    }
+
+    /// <summary>Removes a name or a reference that <see cref="IsDangling">stands for nothing</see>; false where it stands for something.</summary>
+    public bool RemoveDangling(string path)
+    {
+        RequireWritable();
+        return IsDangling(path) && _root.TryRemoveFile(path);
+    }
+
     /// <summary>Starts the only way to give names to objects, which makes them durable first.</summary>
     public Publication BeginPublication()
     {
@@ -201,7 +258,7 @@ public sealed class Repository : IDisposable
     }
 
     /// <summary>The whole file appears at once, and already sealed: composefs tells by the seal whether all objects must have one.</summary>
-    private static void WriteConfig(Dir root, RepositoryConfig config, VerityMode verity)
+    private static void WriteConfig(Dir root, RepositoryConfig config, VerityMode verity, bool replace = false)
     {
         using PendingFile file = PendingFile.Create(root);
         file.Write(config.ToJson());
@@ -212,8 +269,25 @@ public sealed class Repository : IDisposable
             RequireVerity(reader, config.Algorithm);
         }
 
-        file.TryLink(RepositoryConfig.FileName);
+        if (!file.TryLink(RepositoryConfig.FileName) && replace)
+        {
+            file.LinkOver(RepositoryConfig.FileName);
+        }
+
         root.Sync();
+    }
+
+    private static ErofsVersion FormatOf(Dir root, ObjectId image)
+    {
+        using Fd? file = root.TryOpenFile($"{ObjectsName}/{image.ObjectPath}");
+        try
+        {
+            return file is null ? ErofsVersion.V1 : Superblock.Read(file.ReadAll(ErofsReader.MaxImageSize)).Version;
+        }
+        catch (InvalidDataException)
+        {
+            return ErofsVersion.V1;
+        }
     }
 
     private static void RequireVerity(Fd file, VerityAlgorithm algorithm)

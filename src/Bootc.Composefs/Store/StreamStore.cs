@@ -49,7 +49,7 @@ public sealed class StreamStore
     }
 
     /// <summary>The path in the repository of a reference, whether it is there or not.</summary>
-    internal string PathOfReference(string category, string name) => Links.PathOfReference(category, EscapeReference(name));
+    public string PathOfReference(string category, string name) => Links.PathOfReference(category, EscapeReference(name));
 
     /// <summary>A name as one component of a path: <c>%</c> and <c>/</c> are escaped (specification §5.1).</summary>
     internal static string EscapeReference(string name) =>

@@ -107,6 +107,9 @@ public sealed class BootEntryFile
             ? key[SortKeyPrefix.Length..dash]
             : "bootc";
 
+    /// <summary>Whether its sort key makes it the one that boots, not one to fall back to.</summary>
+    public bool IsToBoot => Entry?.SortKey is { } key && key.StartsWith(SortKeyPrefix, StringComparison.Ordinal) && key.EndsWith("-0", StringComparison.Ordinal);
+
     /// <summary>The operating system in the name; <c>bootc</c> where the name has another form.</summary>
     public string OsId => BootEntryName.TryParse(Name, out BootEntryName? name) ? name.OsId : "bootc";
 }

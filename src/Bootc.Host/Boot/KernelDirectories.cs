@@ -23,19 +23,17 @@ public sealed class KernelDirectories(Dir esp)
     /// </summary>
     public string? Find(string bootDigest)
     {
-        foreach (string name in Names(BootLayout.KernelPrefix))
-        {
-            using Stream? kernel = Open(BootLayout.Vmlinuz);
-            using Stream? initrd = Open(BootLayout.Initrd);
-            if (kernel is not null && initrd is not null && KernelFiles.ComputeBootDigest(kernel, initrd) == bootDigest)
-            {
-                return name;
-            }
+        return Names(BootLayout.KernelPrefix).FirstOrDefault(name => DigestOf(name) == bootDigest);
+    }
 
-            Stream? Open(string file) => esp.TryOpenFile($"{BootLayout.Kernels}/{name}/{file}")?.IntoStream(FileAccess.Read);
-        }
+    /// <summary>The boot digest of what is in a directory; null where kernel or initrd is missing.</summary>
+    public string? DigestOf(string name)
+    {
+        using Stream? kernel = Open(BootLayout.Vmlinuz);
+        using Stream? initrd = Open(BootLayout.Initrd);
+        return kernel is null || initrd is null ? null : KernelFiles.ComputeBootDigest(kernel, initrd);
 
-        return null;
+        Stream? Open(string file) => esp.TryOpenFile($"{BootLayout.Kernels}/{name}/{file}")?.IntoStream(FileAccess.Read);
     }
 
     /// <summary>Whether a further kernel has room.</summary>
@@ -55,10 +53,13 @@ public sealed class KernelDirectories(Dir esp)
     /// <summary>
     /// Copies the kernel of a deployment. Its directory gets its name when all is on the disk, so that one with that name is whole.
     /// </summary>
-    public void Add(ObjectId deployment, KernelFiles kernel, ImageFiles files, CancellationToken cancellationToken)
+    public void Add(ObjectId deployment, KernelFiles kernel, ImageFiles files, CancellationToken cancellationToken) =>
+        Put(BootLayout.KernelDirectory(deployment), kernel, files, cancellationToken);
+
+    /// <summary>As <see cref="Add"/>, under a name that entries know already; what is there of that name stays until the new one is whole.</summary>
+    public void Put(string name, KernelFiles kernel, ImageFiles files, CancellationToken cancellationToken)
     {
-        string name = BootLayout.KernelDirectory(deployment);
-        string unfinished = Unfinished + deployment;
+        string unfinished = Unfinished + name[BootLayout.KernelPrefix.Length..];
         esp.TryMakeDir("EFI");
         using Dir parent = esp.EnsureDir(BootLayout.Kernels);
         parent.TryRemoveTree(unfinished);
@@ -112,7 +113,8 @@ public sealed class KernelDirectories(Dir esp)
 
     private static long BytesFor(KernelFiles kernel) => kernel.Vmlinuz.Size + kernel.Initramfs.Size + Slack;
 
-    private static string DirectoryOf(string path) => path.Split('/', StringSplitOptions.RemoveEmptyEntries) is [.., var directory, _] ? directory : "";
+    /// <summary>The name of the directory of a kernel that an entry names; empty where it is in none.</summary>
+    internal static string DirectoryOf(string path) => path.Split('/', StringSplitOptions.RemoveEmptyEntries) is [.., var directory, _] ? directory : "";
 
     private IEnumerable<string> Names(string prefix)
     {

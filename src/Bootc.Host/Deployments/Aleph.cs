@@ -30,6 +30,19 @@ public sealed record Aleph(
 {
     public const string FileName = ".bootc-aleph.json";
 
+    /// <summary>Reads the file; null where it is not what a version of this program or upstream's wrote.</summary>
+    public static Aleph? TryParse(string json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, AlephJson.Default.Aleph) is { Image: not null, Digest: not null } aleph ? aleph : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     public string ToJson() => JsonSerializer.Serialize(this, AlephJson.Default.Aleph) + "\n";
 }
 

@@ -96,6 +96,27 @@ public sealed class DeploymentStore(Dir sysroot)
         etc.TryRemoveFile(".updated");
     }
 
+    /// <summary>Gives a deployment that has lost its <c>/etc</c> the image's. It appears whole or not at all.</summary>
+    public void RestoreEtc(ObjectId id, ImageFiles files, CancellationToken cancellationToken)
+    {
+        const string Name = "etc";
+        using Dir deployment = sysroot.OpenDir(StateLayout.Deployment(id));
+        if (!deployment.Exists(Name))
+        {
+            ExtractEtc(files, deployment, UnfinishedPrefix + Name, cancellationToken);
+            deployment.SyncFilesystem();
+            deployment.Rename(UnfinishedPrefix + Name, Name);
+            deployment.Sync();
+        }
+    }
+
+    /// <summary>The names of states that were never finished.</summary>
+    public ImmutableArray<string> Unfinished()
+    {
+        using Dir? states = sysroot.TryOpenDir(StateLayout.Deployments);
+        return [.. (states?.Entries() ?? []).Select(entry => entry.Text).Where(name => name.StartsWith(UnfinishedPrefix, StringComparison.Ordinal))];
+    }
+
     /// <summary>Removes the state of deployments, and what was never finished.</summary>
     /// <param name="unwanted">Which deployments.</param>
     /// <returns>Those that were removed.</returns>
@@ -160,7 +181,8 @@ public sealed class DeploymentStore(Dir sysroot)
     public static string? VersionOf(Manifest manifest, ImageConfig config) =>
         manifest.Annotations?.GetValueOrDefault(VersionAnnotation) ?? config.Labels.GetValueOrDefault(VersionAnnotation) ?? config.Labels.GetValueOrDefault("version");
 
-    private static byte[] ReadDocument(Repository repository, string stream)
+    /// <summary>The manifest or config that a stream holds.</summary>
+    internal static byte[] ReadDocument(Repository repository, string stream)
     {
         using SplitStreamReader reader = repository.Streams.Open(stream);
         if (reader.Size > Limits.Document)

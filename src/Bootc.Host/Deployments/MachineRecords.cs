@@ -62,49 +62,79 @@ public sealed record UncountingLoader(string Loader);
 public sealed class MachineRecords(Dir sysroot)
 {
     private const string Folder = "state/bootc";
+    private const string StagedName = "staged.json";
+    private const string FinalizationName = "finalization.json";
+    private const string UpdateName = "cached-update.json";
+    private const string LeftName = "left.json";
+    private const string UnhealthyName = "unhealthy.json";
+    private const string QuarantineName = "quarantine.json";
+    private const string UncountingLoaderName = "uncounting-loader.json";
 
     public StagedRecord? Staged
     {
-        get => Read("staged.json", RecordsJson.Default.StagedRecord);
-        set => Write("staged.json", value, RecordsJson.Default.StagedRecord);
+        get => Read(StagedName, RecordsJson.Default.StagedRecord);
+        set => Write(StagedName, value, RecordsJson.Default.StagedRecord);
     }
 
     public FinalizationRecord? Finalization
     {
-        get => Read("finalization.json", RecordsJson.Default.FinalizationRecord);
-        set => Write("finalization.json", value, RecordsJson.Default.FinalizationRecord);
+        get => Read(FinalizationName, RecordsJson.Default.FinalizationRecord);
+        set => Write(FinalizationName, value, RecordsJson.Default.FinalizationRecord);
     }
 
     public CachedUpdate? Update
     {
-        get => Read("cached-update.json", RecordsJson.Default.CachedUpdate);
-        set => Write("cached-update.json", value, RecordsJson.Default.CachedUpdate);
+        get => Read(UpdateName, RecordsJson.Default.CachedUpdate);
+        set => Write(UpdateName, value, RecordsJson.Default.CachedUpdate);
     }
 
     public ImmutableArray<string> Left
     {
-        get => Read("left.json", RecordsJson.Default.LeftImages) is { Digests: { IsDefault: false } digests } ? digests : [];
-        set => Write("left.json", value.IsEmpty ? null : new LeftImages(value), RecordsJson.Default.LeftImages);
+        get => Read(LeftName, RecordsJson.Default.LeftImages) is { Digests: { IsDefault: false } digests } ? digests : [];
+        set => Write(LeftName, value.IsEmpty ? null : new LeftImages(value), RecordsJson.Default.LeftImages);
+    }
+
+    /// <summary>The names of records that are there but cannot be read, so that they count as absent.</summary>
+    public ImmutableArray<string> Unreadable() =>
+    [
+        .. new (string Name, Func<bool> IsRead)[]
+        {
+            (StagedName, () => Staged is not null),
+            (FinalizationName, () => Finalization is not null),
+            (UpdateName, () => Update is not null),
+            (LeftName, () => Read(LeftName, RecordsJson.Default.LeftImages) is not null),
+            (UnhealthyName, () => Unhealthy is not null),
+            (QuarantineName, () => Read(QuarantineName, RecordsJson.Default.QuarantinedImages) is not null),
+            (UncountingLoaderName, () => UncountingLoader is not null),
+        }.Where(record => sysroot.Exists($"{Folder}/{record.Name}") && !record.IsRead()).Select(record => record.Name),
+    ];
+
+    /// <summary>Removes a record by its name.</summary>
+    public void Remove(string name)
+    {
+        using Dir folder = sysroot.OpenDir(Folder);
+        folder.TryRemoveFile(name);
+        folder.Sync();
     }
 
     /// <summary>The last boot that was not found good; null where the last one was.</summary>
     public UnhealthyBoot? Unhealthy
     {
-        get => Read("unhealthy.json", RecordsJson.Default.UnhealthyBoot);
-        set => Write("unhealthy.json", value, RecordsJson.Default.UnhealthyBoot);
+        get => Read(UnhealthyName, RecordsJson.Default.UnhealthyBoot);
+        set => Write(UnhealthyName, value, RecordsJson.Default.UnhealthyBoot);
     }
 
     public ImmutableArray<QuarantinedImage> Quarantine
     {
-        get => Read("quarantine.json", RecordsJson.Default.QuarantinedImages) is { Images: { IsDefault: false } images } ? images : [];
-        set => Write("quarantine.json", value.IsEmpty ? null : new QuarantinedImages(value), RecordsJson.Default.QuarantinedImages);
+        get => Read(QuarantineName, RecordsJson.Default.QuarantinedImages) is { Images: { IsDefault: false } images } ? images : [];
+        set => Write(QuarantineName, value.IsEmpty ? null : new QuarantinedImages(value), RecordsJson.Default.QuarantinedImages);
     }
 
     /// <summary>The boot loader that was seen not to count; null where that was not seen.</summary>
     public UncountingLoader? UncountingLoader
     {
-        get => Read("uncounting-loader.json", RecordsJson.Default.UncountingLoader);
-        set => Write("uncounting-loader.json", value, RecordsJson.Default.UncountingLoader);
+        get => Read(UncountingLoaderName, RecordsJson.Default.UncountingLoader);
+        set => Write(UncountingLoaderName, value, RecordsJson.Default.UncountingLoader);
     }
 
     private T? Read<T>(string name, JsonTypeInfo<T> type)

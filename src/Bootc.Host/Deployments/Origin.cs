@@ -51,6 +51,9 @@ public sealed class Origin
     /// <summary>The same with another update source.</summary>
     public Origin WithReference(string imageReference) => With("origin", "container-image-reference", UnverifiedPrefix + imageReference);
 
+    /// <summary>The same with another kernel, booted by a BLS type 1 entry.</summary>
+    public Origin WithBlsKernel(string bootDigest) => With("boot", "boot_type", BootType ?? "bls").With("boot", "digest", bootDigest);
+
     public static Origin Parse(string text)
     {
         List<(string, string, string)> entries = [];

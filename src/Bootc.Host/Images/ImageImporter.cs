@@ -28,6 +28,9 @@ public sealed class ImageImporter(Repository repository, Steps steps)
 
     private readonly LayerStore _layers = new(repository);
 
+    /// <summary>Whether a layer that is in the repository need not be read again; as long as nobody says otherwise, none has to.</summary>
+    public Predicate<DiffId> IsLayerWhole { get; init; } = _ => true;
+
     /// <summary>Imports the image of a source. Layers that are in the repository are not read again.</summary>
     public async Task<ImportedImage> ImportAsync(IImageSource source, CancellationToken cancellationToken)
     {
@@ -80,7 +83,7 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         foreach ((int index, ImageLayer layer) in image.Layers.Index().DistinctBy(layer => layer.Item.DiffId))
         {
             string what = $"Importing layer {index + 1} of {image.Layers.Length}";
-            if (repository.Streams.TryFind(LayerStore.NameOf(layer.DiffId)) is { } stored)
+            if (IsLayerWhole(layer.DiffId) && repository.Streams.TryFind(LayerStore.NameOf(layer.DiffId)) is { } stored)
             {
                 imported[layer.DiffId] = stored;
                 steps.Skip(what, layer.ReadSize);
@@ -182,14 +185,14 @@ public sealed class ImageImporter(Repository repository, Steps steps)
 
         ObjectId config = WriteDocument(
             ConfigContentType, image.ConfigBytes.Span,
-            [.. layerReferences, .. plain.Select(i => ReferenceTo("composefs.image", i)), .. boot.Select(i => ReferenceTo("composefs.image.boot", i))]);
-        publication.AddStream($"oci-config-{image.ConfigDigest}", config);
+            [.. layerReferences, .. plain.Select(i => ReferenceTo(ImageNames.Image, i)), .. boot.Select(i => ReferenceTo(ImageNames.BootImage, i))]);
+        publication.AddStream(ImageNames.Config(image.ConfigDigest), config);
 
         ObjectId manifest = WriteDocument(
-            ManifestContentType, image.ManifestBytes.Span, [($"config:{image.ConfigDigest}", config), .. layerReferences]);
-        string manifestName = $"oci-manifest-{image.ManifestDigest}";
+            ManifestContentType, image.ManifestBytes.Span, [(ImageNames.ConfigReference + image.ConfigDigest, config), .. layerReferences]);
+        string manifestName = ImageNames.Manifest(image.ManifestDigest);
         publication.AddStream(manifestName, manifest);
-        publication.AddStreamReference("oci", $"localhost/bootc-{image.ManifestDigest}", manifestName);
+        publication.AddStreamReference(ImageNames.ReferenceCategory, ImageNames.Reference(image.ManifestDigest), manifestName);
         publication.Publish();
     }
 

@@ -59,35 +59,47 @@ public sealed class Finalization(Machine machine, Steps steps)
     /// Builds the new deployment's <c>/etc</c> beside the one it has, always from the image's own and never from one that was merged
     /// before, and exchanges the two when all is on the disk.
     /// </summary>
-    private void MergeEtc(ObjectId next, CancellationToken cancellationToken)
+    internal void MergeEtc(ObjectId next, CancellationToken cancellationToken)
     {
-        using Dir current = Staging.OpenEtc(machine);
         using Dir deployment = machine.Sysroot.OpenDir(StateLayout.Deployment(next));
-        using (Dir directory = machine.Sysroot.OpenDir(StateLayout.Repository))
-        using (Repository repository = Repository.Open(directory, VerityMode.Optional))
-        {
-            ImageFiles nextFiles = DeploymentStore.OpenFiles(repository, next);
-            EtcMergePlan plan = EtcMergePlan.Decide(
-                UpdatePlan.EtcOf(DeploymentStore.OpenFiles(repository, machine.Booted.Id)),
-                DirectoryScanner.Scan(current, repository.Algorithm, cancellationToken).Root,
-                UpdatePlan.EtcOf(nextFiles));
-            if (plan.Conflicts.Count > 0)
-            {
-                throw new BootcException($"changes made since it was staged do not fit into the new image: {string.Join("; ", plan.Conflicts)}");
-            }
-
-            DeploymentStore.ExtractEtc(nextFiles, deployment, NewEtc, cancellationToken);
-            using Dir target = deployment.OpenDir(NewEtc);
-            EtcMerge.Apply(plan, current, target, cancellationToken);
-
-            // The machine's own came with its changes.
-            target.TryRemoveFile(".updated");
-        }
-
+        BuildEtc(next, deployment, cancellationToken);
         machine.Sysroot.SyncFilesystem();
         deployment.Exchange("etc", NewEtc);
         machine.Sysroot.SyncFilesystem();
         deployment.TryRemoveTree(NewEtc);
+    }
+
+    /// <summary>Gives a deployment that has lost its <c>/etc</c> the one that <see cref="MergeEtc"/> would. It appears whole or not at all.</summary>
+    internal void RestoreEtc(ObjectId lost, CancellationToken cancellationToken)
+    {
+        using Dir deployment = machine.Sysroot.OpenDir(StateLayout.Deployment(lost));
+        BuildEtc(lost, deployment, cancellationToken);
+        machine.Sysroot.SyncFilesystem();
+        deployment.Rename(NewEtc, "etc");
+        deployment.Sync();
+    }
+
+    private void BuildEtc(ObjectId next, Dir deployment, CancellationToken cancellationToken)
+    {
+        using Dir current = Staging.OpenEtc(machine);
+        using Dir directory = machine.Sysroot.OpenDir(StateLayout.Repository);
+        using Repository repository = Repository.Open(directory, VerityMode.Optional);
+        ImageFiles nextFiles = DeploymentStore.OpenFiles(repository, next);
+        EtcMergePlan plan = EtcMergePlan.Decide(
+            UpdatePlan.EtcOf(DeploymentStore.OpenFiles(repository, machine.Booted.Id)),
+            DirectoryScanner.Scan(current, repository.Algorithm, cancellationToken).Root,
+            UpdatePlan.EtcOf(nextFiles));
+        if (plan.Conflicts.Count > 0)
+        {
+            throw new BootcException($"changes made since it was staged do not fit into the new image: {string.Join("; ", plan.Conflicts)}");
+        }
+
+        DeploymentStore.ExtractEtc(nextFiles, deployment, NewEtc, cancellationToken);
+        using Dir target = deployment.OpenDir(NewEtc);
+        EtcMerge.Apply(plan, current, target, cancellationToken);
+
+        // The machine's own came with its changes.
+        target.TryRemoveFile(".updated");
     }
 
     /// <summary>The new entries are made of the live ones of this moment: blessing may have renamed one since they were staged.</summary>

@@ -76,6 +76,28 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
         Entries.Drop();
     }
 
+    /// <summary>
+    /// Makes a menu the one that the boot loader sees, and another the one that waits, for the change removes what waits. Until that is
+    /// back nothing counts as staged.
+    /// </summary>
+    /// <param name="live">What boots.</param>
+    /// <param name="waiting">What is staged; null for nothing.</param>
+    internal void CommitEntries(BootMenu live, BootMenu? waiting)
+    {
+        StagedDeployment? staged = waiting is null ? null : Staged;
+        if (staged is not null)
+        {
+            Staged = null;
+        }
+
+        Entries.Commit(live);
+        if (waiting is not null)
+        {
+            Entries.Stage(waiting);
+            Staged = staged;
+        }
+    }
+
     /// <summary>What a machine would be whose disks are these folders.</summary>
     public static Machine OfFolders(string root, string sysroot, string esp, ObjectId booted) =>
         new(Dir.Open(root), Dir.Open(sysroot), new(booted, VerityOptional: false), Dir.Open(esp));

@@ -34,24 +34,8 @@ public sealed class SetSourceOptions(Machine machine, Steps steps)
             return false;
         }
 
-        steps.Run("Changing the boot entries", () => Write(newLive, newWaiting, staged));
+        steps.Run("Changing the boot entries", () => machine.CommitEntries(newLive, newWaiting));
         return true;
-    }
-
-    /// <summary>A change of the live entries removes those that wait. Until they are back nothing counts as staged.</summary>
-    private void Write(BootMenu live, BootMenu? waiting, StagedDeployment? staged)
-    {
-        if (waiting is not null)
-        {
-            machine.Staged = null;
-        }
-
-        machine.Entries.Commit(live);
-        if (waiting is not null)
-        {
-            machine.Entries.Stage(waiting);
-            machine.Staged = staged;
-        }
     }
 
     private static BootMenu Change(BootMenu menu, OptionsSource source, KernelCommandLine arguments, params ObjectId[] deployments) =>

@@ -54,7 +54,7 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         }
 
         string? shared = machine.Kernels.Find(origin.BootDigest!);
-        BootEntryFile bootedEntry = BootedEntry();
+        BootEntryFile bootedEntry = BootedEntry.Of(machine);
         BootEntryFile entry = steps.Run("Comparing /etc with the new image's", () => UpdatePlan.DecideEntry(new(
             machine.Booted,
             bootedEntry,
@@ -124,26 +124,6 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         machine.Records.Staged = new(id.ToString(), reference.ToString(), machine.BootId, isLocked);
         machine.Sysroot.SyncFilesystem();
         machine.Staged = new(id, isLocked);
-    }
-
-    /// <summary>
-    /// The entry of the booted deployment. Where it is gone it is made again: the deployment runs, so the kernel and its arguments are
-    /// known.
-    /// </summary>
-    private BootEntryFile BootedEntry()
-    {
-        if (machine.Entries.Read().Find(machine.Booted.Id) is { } entry)
-        {
-            return entry;
-        }
-
-        string? digest = machine.Deployments.Read(machine.Booted.Id).Origin?.BootDigest;
-        string directory = (digest is null ? null : machine.Kernels.Find(digest))
-            ?? throw new BootcException("the booted deployment has neither a boot entry nor a kernel on the boot partition, so there would be nothing to fall back to");
-        OsRelease os = OsRelease.Parse(machine.Root.TryReadText("usr/lib/os-release") ?? "");
-        KernelCommandLine running = KernelCommandLine.Parse(machine.Root.ReadText("proc/cmdline"));
-        KernelCommandLine options = BootImageArgument.Remove(running).Without("initrd").Without("BOOT_IMAGE").Append(KernelCommandLine.Parse(machine.Booted.ToString()));
-        return BootEntryFile.For(os, machine.Booted.Id, directory, options, []);
     }
 
     private Inode.Directory ReadEtc(VerityAlgorithm algorithm, CancellationToken cancellationToken)

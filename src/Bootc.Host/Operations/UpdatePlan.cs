@@ -43,6 +43,12 @@ public static class UpdatePlan
                 $"changes of this machine do not fit into the new image, so nothing was staged; move them out of the way and try again: {string.Join("; ", etc.Conflicts)}");
         }
 
+        return EntryFor(facts);
+    }
+
+    /// <summary>The boot entry that a deployment gets beside the booted one's, whether or not its <c>/etc</c> fits.</summary>
+    internal static BootEntryFile EntryFor(UpdateFacts facts)
+    {
         BootEntry booted = facts.BootedEntry.Entry!;
         return BootEntryFile.For(
             OsRelease.Parse(facts.NextFiles.TryReadText("/usr/lib/os-release") ?? ""),

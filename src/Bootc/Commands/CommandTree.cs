@@ -19,6 +19,7 @@ internal static class CommandTree
         RollbackCommand.Create(),
         EditCommand.Create(),
         StatusCommand.Create(),
+        DoctorCommand.Create(),
         UsrOverlayCommand.Create(),
         InstallCommand.Create(),
         ContainerCommand.Create(),

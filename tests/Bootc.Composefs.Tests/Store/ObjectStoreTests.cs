@@ -91,6 +91,41 @@ public class ObjectStoreTests
     }
 
     [Fact]
+    public void Replaces_an_object_that_is_distrusted_once_and_leaves_it_until_then()
+    {
+        using RepositoryFixture fixture = new();
+        ObjectId id = fixture.Objects.Ensure("hello world"u8);
+        File.SetLastWriteTimeUtc(fixture.PathOf(id), DateTime.UnixEpoch);
+
+        fixture.Objects.Distrust(id);
+        (Fsck.IsSound(fixture.Repository, id), IsOld()).Should().Be((true, true));
+        fixture.Objects.Ensure("hello world"u8);
+        IsOld().Should().BeFalse();
+
+        File.SetLastWriteTimeUtc(fixture.PathOf(id), DateTime.UnixEpoch);
+        fixture.Objects.Ensure("hello world"u8);
+        IsOld().Should().BeTrue("it was replaced already");
+
+        bool IsOld() => File.GetLastWriteTimeUtc(fixture.PathOf(id)) == DateTime.UnixEpoch;
+    }
+
+    [Theory]
+    [InlineData("printf jello > $1")]
+    [InlineData("rm $1")]
+    [InlineData("rm $1; mkdir $1")]
+    [InlineData("rm $1; mkfifo $1")]
+    public async Task Tells_an_object_that_is_not_sound(string damage)
+    {
+        using RepositoryFixture fixture = new();
+        ObjectId id = fixture.Objects.Ensure("hello world"u8);
+        Fsck.IsSound(fixture.Repository, id).Should().BeTrue();
+
+        await LabProgram.RunAsync("sh", ["-ec", damage, "damage", fixture.PathOf(id)]);
+
+        Fsck.IsSound(fixture.Repository, id).Should().BeFalse();
+    }
+
+    [Fact]
     public void Refuses_content_that_is_not_what_its_name_says()
     {
         using RepositoryFixture fixture = new();

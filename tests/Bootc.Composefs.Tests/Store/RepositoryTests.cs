@@ -1,6 +1,7 @@
 using System.Text;
 using Bootc.Composefs.Erofs;
 using Bootc.Composefs.Store;
+using Bootc.Composefs.Tree;
 using Bootc.Linux;
 
 namespace Bootc.Composefs.Tests.Store;
@@ -91,6 +92,49 @@ public class RepositoryTests
 
         again.Config.DefaultFormat.Should().Be(ErofsVersion.V2);
         File.ReadAllText(fixture["meta.json"]).Should().Be(legacy);
+    }
+
+    [Theory]
+    [InlineData("", ErofsVersion.V1)]
+    [InlineData("{", ErofsVersion.V1)]
+    [InlineData(null, ErofsVersion.V1)]
+    [InlineData(null, ErofsVersion.V2)]
+    public void Makes_a_lost_meta_json_again_in_the_format_of_its_images(string? damage, ErofsVersion version)
+    {
+        using RepositoryFixture fixture = new();
+        using MemoryStream image = new();
+        ErofsWriter.Write(new FileTree(new Inode.Directory(new Metadata(0x1ED))), version, VerityAlgorithm.Sha512, image);
+        ObjectId id = fixture.Objects.Ensure(image.ToArray());
+        fixture.Repository.Dispose();
+        using Dir root = Dir.Open(fixture.Root);
+        Repository.FindLostConfig(root).Should().BeNull();
+        File.Delete(fixture["meta.json"]);
+        if (damage is not null)
+        {
+            File.WriteAllText(fixture["meta.json"], damage);
+        }
+
+        Repository.FindLostConfig(root).Should().NotBeNull();
+        Repository.RestoreConfig(root, VerityMode.Optional, id);
+
+        string legacy = NewMeta.Replace("[\n      \"v1_erofs\"\n    ]", "[]").Replace("\"default\": 1", "\"default\": 2");
+        File.ReadAllText(fixture["meta.json"]).Should().Be(version == ErofsVersion.V1 ? NewMeta : legacy);
+        fixture.Files().Should().HaveCount(2);
+    }
+
+    [Fact]
+    public void Leaves_a_meta_json_that_is_newer_than_this_program()
+    {
+        using RepositoryFixture fixture = new();
+        fixture.Repository.Dispose();
+        string newer = NewMeta.Replace("\"version\": 1", "\"version\": 2");
+        File.WriteAllText(fixture["meta.json"], newer);
+        using Dir root = Dir.Open(fixture.Root);
+
+        Repository.FindLostConfig(root).Should().BeNull();
+        Repository.RestoreConfig(root, VerityMode.Optional, VerityHasher.Hash(VerityAlgorithm.Sha512, "x"u8));
+
+        File.ReadAllText(fixture["meta.json"]).Should().Be(newer);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Formats.Tar;
 using System.Text;
 using Bootc.Composefs;
@@ -98,6 +99,12 @@ internal sealed class MachineFolders : IDisposable
     public Task<UpdateResult> UpgradeAsync(UpgradeOptions options) =>
         WithAsync(machine => new Update(machine, Programs, Steps.Silent).UpgradeAsync(options, default));
 
+    /// <summary>What <c>bootc doctor</c> finds.</summary>
+    public ImmutableArray<Bootc.Host.Diagnosis.Finding> Examine() => With(machine => new Doctor(machine, Programs, Steps.Silent).Examine(default));
+
+    /// <summary>What <c>bootc doctor --fix</c> does.</summary>
+    public Task<DoctorReport> HealAsync() => WithAsync(machine => new Doctor(machine, Programs, Steps.Silent).HealAsync(default));
+
     public RollbackResult Rollback() => With(machine => new Rollback(machine, Steps.Silent).Run());
 
     /// <summary>What a shutdown does.</summary>
@@ -128,6 +135,7 @@ internal sealed class MachineFolders : IDisposable
         BootEntryFile entry = With(machine => machine.Entries.Read().Ours.First());
         _booted = entry.Deployment!;
         File.WriteAllText(this["root/proc/cmdline"], entry.Entry!.Options + "\n");
+        File.WriteAllText(this["root/usr/lib/os-release"], $"ID=lab\nVERSION_ID={entry.Entry.Version}\n");
         Count(entry);
     }
 
@@ -194,13 +202,15 @@ internal sealed class MachineFolders : IDisposable
         _booted = image.BootImageId;
         KernelFiles kernel = KernelFiles.Choose(image.BootFiles);
         Origin origin = Origin.ForBls($"oci:{layout}", image.Source.ManifestDigest.ToString(), kernel.ComputeBootDigest(image.Files));
+        sysroot.WriteAtomically(
+            Aleph.FileName, new Aleph($"oci:{layout}", image.Source.ManifestDigest.ToString(), null, null, "6", "disabled", "optional", "1").ToJson());
         new DeploymentStore(sysroot).Ensure(_booted, image.Files, origin, "../../os/default/var"u8.ToArray(), default);
         new KernelDirectories(esp).Add(_booted, kernel, image.Files, default);
         string options = $"root=UUID=1 rw image.version=1 image.always=1 mine=1 composefs=?{_booted}";
         File.WriteAllText(this["root/proc/cmdline"], options + "\n");
         string kernels = $"/EFI/Linux/bootc_composefs-{_booted}";
         BootEntryFile entry = BootEntryFile.Of(
-            new("lab", "1", 1), new("Lab", "1", $"{kernels}/vmlinuz", [$"{kernels}/initrd"], KernelCommandLine.Parse(options), "bootc-lab-0", []));
+            new("lab", "1", 1), new("lab", "1", $"{kernels}/vmlinuz", [$"{kernels}/initrd"], KernelCommandLine.Parse(options), "bootc-lab-0", []));
         new BootEntries(esp).Commit(new BootMenu([entry]));
     }
 }

@@ -32,6 +32,7 @@ internal static class InternalsCommand
             StatusOfFoldersCommand.Create(),
             SystemdGeneratorCommand.Create(),
             MachineGarbageCommand.CreateCleanup(),
+            DoctorCommand.CreateFsck(),
             FsVerityCommand.Create(),
             RebootCommand.Create(),
         },
