@@ -97,13 +97,13 @@ public sealed class MachineGarbage(Machine machine)
             manifests.Contains(null) ? null : [.. manifests.OfType<string>()]);
     }
 
-    /// <summary>All entries that boot or will; false where one that bootc made cannot be understood.</summary>
+    /// <summary>All entries that boot or will; false where one that bootc made cannot be understood, or that of the booted deployment is lost.</summary>
     private bool IsUnderstood(out IReadOnlyList<BootEntryFile> entries)
     {
         BootMenu live = machine.Entries.Read();
         BootMenu staged = machine.Staged is null ? BootMenu.Empty : machine.Entries.ReadStaged() ?? BootMenu.Empty;
         entries = [.. live.Files, .. staged.Files];
-        return !live.Damaged.Any() && !staged.Damaged.Any();
+        return !live.Damaged.Any() && !staged.Damaged.Any() && live.Find(machine.Booted.Id) is not null;
     }
 
     /// <summary>What goes and what stays, decided before anything is removed.</summary>

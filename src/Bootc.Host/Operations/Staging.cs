@@ -67,7 +67,7 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
 
         if (shared is null)
         {
-            MakeRoomFor(kernel);
+            MakeRoomFor(kernel, bootedEntry);
         }
 
         steps.Run("Laying out /etc", () => machine.Deployments.Ensure(id, imported.Files, origin, VarLink(), cancellationToken));
@@ -95,10 +95,11 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
     }
 
     /// <summary>Staging is the peak of the boot partition: the new kernel, the booted one, and the one to fall back to.</summary>
-    private void MakeRoomFor(KernelFiles kernel)
+    private void MakeRoomFor(KernelFiles kernel, BootEntryFile bootedEntry)
     {
         KernelDirectories kernels = machine.Kernels;
-        IReadOnlyList<BootEntryFile> live = machine.Entries.Read().Files;
+        // The entry of the booted deployment may have been lost; its kernel is needed all the same.
+        IReadOnlyList<BootEntryFile> live = [bootedEntry, .. machine.Entries.Read().Files];
         kernels.RemoveUnused([.. live, .. machine.Entries.ReadStaged()?.Files ?? []]);
         if (machine.Staged is not null && !kernels.HasRoomFor(kernel))
         {

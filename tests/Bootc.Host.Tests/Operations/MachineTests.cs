@@ -355,6 +355,20 @@ public sealed class MachineTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_kernel_that_runs_is_kept_though_no_entry_names_it()
+    {
+        (_, ObjectId second) = await UpdateAsync(kernel: "kernel 2");
+        File.Delete(_machine["esp/loader/entries/bootc_lab-2-1.conf"]);
+
+        _machine.With(machine => new MachineGarbage(machine).Collect(default)).IsEmpty.Should().BeTrue();
+        await _machine.SwitchAsync(_machine.Publish(3, "kernel 3"));
+        _machine.Finalize();
+
+        KernelsOf().Should().Contain($"bootc_composefs-{second}");
+        _machine.Entries()["bootc_lab-2-0.conf"].Should().Contain($"linux /EFI/Linux/bootc_composefs-{second}/vmlinuz\n");
+    }
+
+    [Fact]
     public async Task A_damaged_image_of_another_deployment_keeps_garbage_and_no_update()
     {
         (ObjectId first, _) = await UpdateAsync();
