@@ -16,6 +16,7 @@ public sealed class ImportTests : IDisposable
 
     [Theory]
     [InlineData(1, 3)]
+    [InlineData(1, 0)]
     [InlineData(4, 0)]
     [Trait("Category", "All")]
     public async Task Takes_150_MB_at_most_for_200000_entries(int layers, int smallOf)
