@@ -1,0 +1,72 @@
+using System.Globalization;
+using Bootc.Linux;
+using Bootc.Linux.Block;
+using Bootc.Linux.Mounts;
+using Bootc.Testing;
+
+namespace Bootc.CrashStates;
+
+/// <summary>
+/// Where disks are put together: an xfs of its own, on which a copy of a disk costs next to nothing. It is mounted nowhere, so that a
+/// killed process leaves nothing mounted.
+/// </summary>
+public sealed class Scratch : IDisposable
+{
+    private const long Size = 24L << 30;
+
+    private readonly string _file;
+    private readonly LoopDevice _device;
+    private readonly DetachedMount _mount;
+
+    private Scratch(string file, LoopDevice device, DetachedMount mount)
+    {
+        _file = file;
+        _device = device;
+        _mount = mount;
+        Path = string.Create(CultureInfo.InvariantCulture, $"/proc/{Environment.ProcessId}/fd/{mount.Fd.DangerousGetHandle()}");
+    }
+
+    /// <summary>The folder, for programs too.</summary>
+    public string Path { get; }
+
+    public static async Task<Scratch> CreateAsync(string folder)
+    {
+        string file = System.IO.Path.Join(folder, $"scratch-{Guid.NewGuid():N}");
+        LabInstall.NewDisk(folder, System.IO.Path.GetFileName(file), Size);
+        try
+        {
+            await LabProgram.RunAsync("mkfs.xfs", ["-q", "-m", "reflink=1", file]);
+            using Fd backing = Fd.OpenReadWrite(file);
+            LoopDevice device = LoopDevice.Attach(backing);
+            using FilesystemContext context = FilesystemContext.Open("xfs");
+            return new(file, device, context.Set("source", device.Path).Mount());
+        }
+        catch
+        {
+            File.Delete(file);
+            throw;
+        }
+    }
+
+    /// <summary>A path of the folder.</summary>
+    public string this[string name] => System.IO.Path.Join(Path, name);
+
+    /// <summary>Makes a file that shares its blocks with another.</summary>
+    public void Clone(string from, string to)
+    {
+        using Dir folder = Dir.Open(Path);
+        using Fd source = folder.OpenFile(from);
+        using Fd copy = folder.CreateFile(to);
+        if (!copy.TryReflinkFrom(source))
+        {
+            throw new IOException($"{Path} cannot share blocks");
+        }
+    }
+
+    public void Dispose()
+    {
+        _mount.Dispose();
+        _device.Dispose();
+        File.Delete(_file);
+    }
+}

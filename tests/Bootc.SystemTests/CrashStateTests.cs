@@ -1,0 +1,49 @@
+using Bootc.CrashStates;
+using Bootc.Testing;
+
+namespace Bootc.SystemTests;
+
+/// <summary>
+/// Power cuts at a sample of the points of a recorded update, rollback and removal: what boots is the old menu or the new one, whole, and
+/// the machine goes on from there. <c>scripts/crash-states</c> judges more.
+/// </summary>
+public sealed class CrashStateTests
+{
+    private const int States = 300;
+    private const int GoOn = 10;
+
+    [Fact]
+    public Task No_power_cut_leaves_a_machine_on_ext4_without_a_whole_deployment() => ShouldHoldAsync("ext4");
+
+    [Theory]
+    [Trait("Category", "All")]
+    [InlineData("xfs")]
+    public Task No_power_cut_does_so_on_other_file_systems(string filesystem) => ShouldHoldAsync(filesystem);
+
+    [Fact]
+    public async Task Without_the_barriers_of_a_rollback_there_are_such_power_cuts()
+    {
+        using CrashStateRun run = await CrashStateRun.StartAsync("ext4", CancellationToken.None, "rollback");
+
+        IReadOnlyList<OperationReport> reports = await run.MutateAsync(seed: 1);
+
+        reports.Where(report => report.Failing > 0).Should().HaveCountGreaterThanOrEqualTo(2, string.Join('\n', reports));
+    }
+
+    private static async Task ShouldHoldAsync(string filesystem)
+    {
+        int seed = Random.Shared.Next();
+        LabLog.Write($"seed {seed}");
+        using CrashStateRun run = await CrashStateRun.StartAsync(filesystem, CancellationToken.None);
+
+        IReadOnlyList<OperationReport> reports = await run.RunAsync(States, GoOn, seed);
+
+        reports.Select(report => report.Operation).Should().Equal("stage", "finalize", "rollback", "garbage");
+        foreach (OperationReport report in reports)
+        {
+            report.Problem.Should().BeNull("with seed {0}, {1} …", seed, report);
+            report.States.Should().BeGreaterThan(States / 4);
+            report.GoneOn.Should().BeGreaterThanOrEqualTo(GoOn);
+        }
+    }
+}
