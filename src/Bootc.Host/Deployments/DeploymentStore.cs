@@ -123,6 +123,21 @@ public sealed class DeploymentStore(Dir sysroot)
     public ImmutableArray<ObjectId> Remove(Func<ObjectId, bool> unwanted)
     {
         using Dir? states = sysroot.TryOpenDir(StateLayout.Deployments);
+        RemoveUnfinished(states);
+        ImmutableArray<ObjectId> removed = [.. Ids().Where(unwanted)];
+        foreach (ObjectId id in removed)
+        {
+            // What has the name of a deployment is whole: the next update to the same image would keep what an interruption left of it.
+            states!.Rename(id.ToString(), UnfinishedPrefix + id);
+        }
+
+        RemoveUnfinished(states);
+        states?.Sync();
+        return removed;
+    }
+
+    private static void RemoveUnfinished(Dir? states)
+    {
         foreach (DirEntry entry in states?.Entries() ?? [])
         {
             if (entry.Text.StartsWith(UnfinishedPrefix, StringComparison.Ordinal))
@@ -130,15 +145,6 @@ public sealed class DeploymentStore(Dir sysroot)
                 states!.TryRemoveTree(entry.Name);
             }
         }
-
-        ImmutableArray<ObjectId> removed = [.. Ids().Where(unwanted)];
-        foreach (ObjectId id in removed)
-        {
-            states!.TryRemoveTree(id.ToString());
-        }
-
-        states?.Sync();
-        return removed;
     }
 
     /// <summary>The files of an image of the repository, verified by its id.</summary>

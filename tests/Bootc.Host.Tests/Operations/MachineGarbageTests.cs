@@ -1,5 +1,7 @@
 using Bootc.Composefs;
 using Bootc.Host.Operations;
+using Bootc.Linux;
+using Bootc.Testing;
 
 namespace Bootc.Host.Tests.Operations;
 
@@ -51,6 +53,30 @@ public sealed class MachineGarbageTests : IAsyncLifetime
         Directory.CreateDirectory(_machine["sysroot/state/deploy/" + new string('b', 128)]);
 
         Rehearse().Should().BeEquivalentTo(new MachineGarbageReport([], [], null));
+    }
+
+    [Fact]
+    public async Task What_an_interruption_leaves_of_a_deployment_has_not_its_name()
+    {
+        ObjectId first = _machine.Booted;
+        await UpdateAsync(2);
+        await UpdateAsync(3);
+        string folder = _machine["sysroot/state/deploy"];
+        // What nobody can remove, as if the removal ended there.
+        await LabProgram.RunAsync("chattr", ["+i", Path.Join(folder, first.ToString(), "etc")]);
+        try
+        {
+            _machine.Invoking(machine => machine.With(m => new MachineGarbage(m).Collect(default))).Should().Throw<SyscallException>();
+        }
+        finally
+        {
+            await LabProgram.RunAsync("chattr", ["-i", Path.Join(Directory.EnumerateDirectories(folder, $"*{first}").Single(), "etc")]);
+        }
+
+        // Another update to that image would take it for whole.
+        Directory.Exists(Path.Join(folder, first.ToString())).Should().BeFalse();
+        _machine.With(machine => new MachineGarbage(machine).Collect(default));
+        Directory.EnumerateDirectories(folder).Should().HaveCount(2);
     }
 
     private MachineGarbageReport Rehearse() => _machine.With(machine => new MachineGarbage(machine).Rehearse(default));
