@@ -2,6 +2,7 @@ using System.Globalization;
 using Bootc.Linux;
 using Bootc.Linux.Block;
 using Bootc.Linux.Mounts;
+using Bootc.Testing;
 
 namespace Bootc.CrashStates;
 
@@ -22,7 +23,18 @@ public sealed class MountedRoot : IDisposable
     public string Path { get; }
 
     /// <summary>Mounts an image; what the kernel refuses is a <see cref="MountException"/>.</summary>
-    public static MountedRoot Mount(string image, string filesystem)
+    public static async Task<MountedRoot> MountAsync(string image, string filesystem)
+    {
+        if (filesystem == "btrfs")
+        {
+            // The kernel remembers the copy that it saw last, and takes an older one for a stale disk.
+            await LabProgram.RunAsync("btrfs", ["device", "scan", "--forget"]);
+        }
+
+        return Mount(image, filesystem);
+    }
+
+    private static MountedRoot Mount(string image, string filesystem)
     {
         using Fd file = Fd.OpenReadWrite(image);
         LoopDevice device = LoopDevice.Attach(file);

@@ -26,16 +26,12 @@ public sealed class MutationSampler(Recording recording, int seed)
             yield return new($"ESP, between requests {before.To} and {after.From}", [.. Merge(before.From, after.To)]);
         }
 
-        foreach (((int From, int To) epoch, int i) in boot.Select((epoch, i) => (epoch, i)))
+        foreach ((int From, int To) epoch in epochs.Where(epoch => Writes(epoch.From, epoch.To, recording.Facts.Root).Any()))
         {
-            // The root as it was at the flush before its last writes, and the boot partition as it is after its own.
-            (int From, int To)[] root = [.. epochs.Where(one => one.From < epoch.From && Writes(one.From, one.To, recording.Facts.Root).Any())];
-            if (root.Length > 0 && (i == 0 || root[^1].From > boot[i - 1].From))
+            int[] later = [.. Writes(epoch.From, operation.To, recording.Facts.Esp)];
+            if (later.Length > 0)
             {
-                int late = root[^1].From;
-                yield return new(
-                    $"root, before request {epoch.From}",
-                    [new(late, [.. Writes(late, epoch.To, recording.Facts.Esp).Select(write => new LooseWrite(write))])]);
+                yield return new($"root, from request {epoch.From} on", [new(epoch.From, [.. later.Select(write => new LooseWrite(write))])]);
             }
         }
     }

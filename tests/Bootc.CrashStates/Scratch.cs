@@ -7,20 +7,18 @@ using Bootc.Testing;
 namespace Bootc.CrashStates;
 
 /// <summary>
-/// Where disks are put together: an xfs of its own, on which a copy of a disk costs next to nothing. It is mounted nowhere, so that a
-/// killed process leaves nothing mounted.
+/// Where disks are put together: an xfs of its own, on which a copy of a disk costs next to nothing. It is mounted nowhere and its
+/// file has no name, so that a killed process leaves nothing.
 /// </summary>
 public sealed class Scratch : IDisposable
 {
     private const long Size = 24L << 30;
 
-    private readonly string _file;
     private readonly LoopDevice _device;
     private readonly DetachedMount _mount;
 
-    private Scratch(string file, LoopDevice device, DetachedMount mount)
+    private Scratch(LoopDevice device, DetachedMount mount)
     {
-        _file = file;
         _device = device;
         _mount = mount;
         Path = string.Create(CultureInfo.InvariantCulture, $"/proc/{Environment.ProcessId}/fd/{mount.Fd.DangerousGetHandle()}");
@@ -39,12 +37,12 @@ public sealed class Scratch : IDisposable
             using Fd backing = Fd.OpenReadWrite(file);
             LoopDevice device = LoopDevice.Attach(backing);
             using FilesystemContext context = FilesystemContext.Open("xfs");
-            return new(file, device, context.Set("source", device.Path).Mount());
+            return new(device, context.Set("source", device.Path).Mount());
         }
-        catch
+        finally
         {
+            // The device keeps what is in it.
             File.Delete(file);
-            throw;
         }
     }
 
@@ -67,6 +65,5 @@ public sealed class Scratch : IDisposable
     {
         _mount.Dispose();
         _device.Dispose();
-        File.Delete(_file);
     }
 }

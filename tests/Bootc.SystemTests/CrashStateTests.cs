@@ -18,6 +18,7 @@ public sealed class CrashStateTests
     [Theory]
     [Trait("Category", "All")]
     [InlineData("xfs")]
+    [InlineData("btrfs")]
     public Task No_power_cut_does_so_on_other_file_systems(string filesystem) => ShouldHoldAsync(filesystem);
 
     [Fact]
