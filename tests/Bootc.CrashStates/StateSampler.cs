@@ -4,9 +4,14 @@ namespace Bootc.CrashStates;
 /// Chooses states in which a power cut may leave a disk: what was written up to some point, and, as a disk orders nothing between two
 /// flushes, any of the writes since the last one, of which one may be torn between sectors.
 /// </summary>
+/// <remarks>
+/// The ESP is torn between sectors of 512 bytes, the root between blocks of 4096: ext4 is lost, to the kernel and to <c>fsck -a</c>, if its
+/// superblock is torn, and xfs if a block of metadata is, whoever writes to them. Disks that tear such blocks are none to have these on.
+/// </remarks>
 public sealed class StateSampler(Recording recording, int seed)
 {
     private const int Sector = 512;
+    private const int Block = 4096;
     private const int DrawsPerState = 8;
 
     private static readonly double[] Likelihoods = [0.1, 0.5, 0.9];
@@ -57,9 +62,12 @@ public sealed class StateSampler(Recording recording, int seed)
         {
             int torn = _random.Next(some.Length);
             bool[] sectors = new bool[recording[some[torn].Index].Length / Sector];
+            long start = recording[some[torn].Index].Offset;
+            int unit = recording.Facts.Root.Contains(start) ? Block : Sector;
             for (int i = 0; i < sectors.Length; i++)
             {
-                sectors[i] = _random.Next(2) == 0;
+                bool begins = i == 0 || (start + (i * Sector)) % unit == 0;
+                sectors[i] = begins ? _random.Next(2) == 0 : sectors[i - 1];
             }
 
             some[torn] = some[torn] with { Sectors = sectors };

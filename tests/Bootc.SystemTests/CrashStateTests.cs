@@ -1,5 +1,4 @@
 using Bootc.CrashStates;
-using Bootc.Testing;
 
 namespace Bootc.SystemTests;
 
@@ -11,6 +10,9 @@ public sealed class CrashStateTests
 {
     private const int States = 300;
     private const int GoOn = 10;
+
+    // The recording differs from one product to the next anyway.
+    private const int Seed = 1;
 
     [Fact]
     public Task No_power_cut_leaves_a_machine_on_ext4_without_a_whole_deployment() => ShouldHoldAsync("ext4");
@@ -26,23 +28,21 @@ public sealed class CrashStateTests
     {
         using CrashStateRun run = await CrashStateRun.StartAsync("ext4", CancellationToken.None, "rollback");
 
-        IReadOnlyList<OperationReport> reports = await run.MutateAsync(seed: 1);
+        IReadOnlyList<OperationReport> reports = await run.MutateAsync(Seed);
 
         reports.Where(report => report.Failing > 0).Should().HaveCountGreaterThanOrEqualTo(2, string.Join('\n', reports));
     }
 
     private static async Task ShouldHoldAsync(string filesystem)
     {
-        int seed = Random.Shared.Next();
-        LabLog.Write($"seed {seed}");
         using CrashStateRun run = await CrashStateRun.StartAsync(filesystem, CancellationToken.None);
 
-        IReadOnlyList<OperationReport> reports = await run.RunAsync(States, GoOn, seed);
+        IReadOnlyList<OperationReport> reports = await run.RunAsync(States, GoOn, Seed);
 
         reports.Select(report => report.Operation).Should().Equal("stage", "finalize", "rollback", "garbage");
         foreach (OperationReport report in reports)
         {
-            report.Problem.Should().BeNull("with seed {0}, {1} …", seed, report);
+            report.Problem.Should().BeNull(report.ToString());
             report.States.Should().BeGreaterThan(States / 4);
             report.GoneOn.Should().BeGreaterThanOrEqualTo(GoOn);
         }
