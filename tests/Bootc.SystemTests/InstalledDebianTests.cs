@@ -8,7 +8,10 @@ namespace Bootc.SystemTests;
 /// <summary>images/debian, installed by the bootc inside it through podman, and booted by UEFI from its own disk.</summary>
 public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots boots) : IClassFixture<InstalledDebianTests.TwoBoots>
 {
-    /// <summary>Boots the machine twice; all tests look at what the guest reported with the probe's nonce.</summary>
+    /// <summary>
+    /// Boots the machine twice, the second time as another one, with its disk on another bus; all tests look at what the guest reported with
+    /// the probe's nonce.
+    /// </summary>
     public sealed class TwoBoots : IAsyncLifetime
     {
         public GuestReport First { get; private set; } = null!;
@@ -32,6 +35,7 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
                 .Ask("timer", "systemctl enable --quiet --now bootc-fetch-apply-updates.timer; systemctl list-timers --no-legend --plain bootc-fetch-apply-updates.timer")
                 .Ask("order", "systemctl show --property=After --value bootc-finalize-staged.service")
                 .Ask("told", Told)
+                .Ask("machine-id", "tr -d - < /proc/sys/kernel/random/uuid > /etc/machine-id")
                 .Ask("failed", "systemctl --failed --no-legend --plain");
             BootResult first = await Guest.BootAsync(await LabInstall.Debian, probe, "installed-1");
             First = first.Report;
@@ -39,8 +43,10 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
             GuestProbe again = new();
             Facts(again)
                 .Ask("marks", "cat /etc/mark /var/mark")
+                .Ask("moved", "findmnt -n -v -o SOURCE /sysroot && bootc loader-entries set-options-for-source --source lab --options moved=1 && grep -ho moved=1 /boot/loader/entries/*")
+                .Ask("waits", "mkdir -p /run/bootc; flock /run/bootc sleep 4 & sleep 1; bootc loader-entries set-options-for-source --source lab --options moved=2")
                 .Ask("timer", "systemctl is-active bootc-fetch-apply-updates.timer");
-            Second = (await Guest.BootAsync(first.After, again, "installed-2")).Report;
+            Second = (await Guest.BootAsync(first.After with { Bus = "nvme" }, again, "installed-2")).Report;
         }
 
         public Task DisposeAsync() => Task.CompletedTask;
@@ -98,6 +104,21 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
     {
         boots.First["mark"].ExitCode.Should().Be(0, boots.First["mark"].Error);
         boots.Second["marks"].Text.Should().Be("of-this-machine\nof-this-machine");
+    }
+
+    [Fact]
+    public void A_disk_that_moved_to_another_bus_of_another_machine_boots_and_its_entries_are_found()
+    {
+        boots.First["machine-id"].ExitCode.Should().Be(0, boots.First["machine-id"].Error);
+        boots.Second["moved"].Text.Should().MatchRegex(@"^/dev/nvme\S+\n(.*\n)?moved=1$", boots.Second["moved"].Error);
+        boots.Second["status"].Text.Should().Contain($"\"verity\":\"{Id}\"");
+    }
+
+    [Fact]
+    public void One_that_comes_while_another_is_at_work_waits_and_says_for_what()
+    {
+        boots.Second["waits"].ExitCode.Should().Be(0, boots.Second["waits"].Error);
+        boots.Second["waits"].Error.Should().Contain("Waiting for another bootc to end");
     }
 
     [Fact]

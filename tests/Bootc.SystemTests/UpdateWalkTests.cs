@@ -52,7 +52,7 @@ public sealed class UpdateWalkTests(UpdateWalkTests.Walks walks) : IClassFixture
             (await machine.TryEditAsync("s/bootOrder: .*/bootOrder: rollback/")).Text.Should().Be("Edit cancelled, no changes made.");
             await machine.RebootAsync();
             await machine.ShouldRunAsync(2, rollback: 3, etc: "2\nlater");
-            (await machine.TryEditAsync($"s|image: {machine.Source}|image: {other}|")).Text.Should().Contain("Queued for next boot");
+            (await machine.TryEditAsync($"s|^    image: .*|    image: {other}|")).Text.Should().Contain("Queued for next boot");
             (await machine.StagedVersionAsync()).Should().Be("3");
             await machine.RebootAsync();
             await machine.ShouldRunAsync(3, rollback: 2, etc: "3\nlater");

@@ -1,5 +1,6 @@
 using Bootc.Composefs;
 using Bootc.Host.Operations;
+using Bootc.Oci;
 using Bootc.Testing;
 
 namespace Bootc.Host.Tests.Operations;
@@ -56,6 +57,21 @@ public sealed class MachineFaultTests : IAsyncLifetime
         _machine.Reboot();
         _machine.Booted.Should().Be(booted);
         _machine.With(machine => new BootReport(machine).Run()).Should().Contain("was not applied");
+        await ShouldConvergeAsync();
+    }
+
+    [Fact]
+    public async Task Without_a_boot_partition_the_status_says_so_and_nothing_is_staged()
+    {
+        const string Why = "no ESP was found on vda";
+        HostStatus status = await _machine.WithoutEspAsync(Why, machine => Task.FromResult(HostStatus.From(machine)));
+        (status.Booted!.Id, status.Problems.Single()).Should().Be((_machine.Booted, $"the boot entries cannot be read: {Why}"));
+
+        ImageReference image = _machine.Publish(3);
+        (await FailureAsync(() => _machine.WithoutEspAsync(Why, machine => new Update(machine, MachineFolders.Programs, Steps.Silent).SwitchAsync(image, default))))
+            .Should().Contain(Why);
+
+        _machine.Status().Staged.Should().BeNull();
         await ShouldConvergeAsync();
     }
 

@@ -89,6 +89,13 @@ internal sealed class MachineFolders : IDisposable
         return await operation(machine);
     }
 
+    /// <summary>As <see cref="WithAsync"/>, where the boot file system cannot be had.</summary>
+    public async Task<T> WithoutEspAsync<T>(string why, Func<Machine, Task<T>> operation)
+    {
+        using Machine machine = new(Dir.Open(this["root"]), Dir.Open(this["sysroot"]), new(_booted, VerityOptional: true), Esp: null, why);
+        return await operation(machine);
+    }
+
     public T With<T>(Func<Machine, T> operation) => WithAsync(machine => Task.FromResult(operation(machine))).GetAwaiter().GetResult();
 
     public HostStatus Status() => With(HostStatus.From);

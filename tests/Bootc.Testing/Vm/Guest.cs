@@ -41,8 +41,13 @@ public static class Guest
     }
 
     /// <summary>The arguments for QEMU that give it the machine's disk.</summary>
-    internal static string[] DiskArguments(MachineState machine) =>
-        ["-drive", $"if=virtio,format={machine.Format},file={machine.Disk},cache=unsafe"];
+    internal static string[] DiskArguments(MachineState machine)
+    {
+        string file = $"format={machine.Format},file={machine.Disk},cache=unsafe";
+        return machine.Bus == "nvme"
+            ? ["-drive", $"if=none,id=disk,{file}", "-device", "nvme,drive=disk,serial=lab"]
+            : ["-drive", $"if={machine.Bus},{file}"];
+    }
 
     /// <summary>A new folder for the files of one run, kept for whoever has to find out what went wrong.</summary>
     internal static string NewFolder(string name)

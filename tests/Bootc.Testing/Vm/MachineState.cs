@@ -9,6 +9,9 @@ namespace Bootc.Testing.Vm;
 /// <param name="FirmwareVariables">The file of the UEFI variables; null for a machine that never ran.</param>
 public sealed record MachineState(string Disk, string Format = "raw", string? FirmwareVariables = null)
 {
+    /// <summary>What the disk is attached to: <c>virtio</c> or <c>nvme</c>.</summary>
+    public string Bus { get; init; } = "virtio";
+
     private const string VariablesFile = "variables.fd";
 
     /// <summary>A machine that its own firmware can start, with an empty disk; both are files in <paramref name="folder"/>.</summary>
@@ -31,7 +34,7 @@ public sealed record MachineState(string Disk, string Format = "raw", string? Fi
     internal async Task<MachineState> BranchAsync(string folder, CancellationToken cancellationToken)
     {
         DebianTree tools = await Lab.ToolsTree;
-        MachineState branch = new(Path.Join(folder, "disk.qcow2"), "qcow2", Path.Join(folder, VariablesFile));
+        MachineState branch = new(Path.Join(folder, "disk.qcow2"), "qcow2", Path.Join(folder, VariablesFile)) { Bus = Bus };
         await tools.RunAsync(
             "qemu-img",
             ["create", "-q", "-f", "qcow2", "-b", Path.GetFullPath(Disk), "-F", Format, branch.Disk],
