@@ -158,7 +158,7 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
 
         (await disk.ListAsync("/state/os")).Should().Equal("mine");
         (await disk.DebugfsAsync($"stat {await disk.DeploymentAsync()}/var")).Should().Contain("\"../../os/mine/var\"");
-        (await disk.ReadOptionsAsync()).Should().Be("rw systemd.mount-extra=LABEL=EFI-SYSTEM:/boot:auto:ro more=1 console=ttyS0 unwanted=image root=PARTLABEL=root from=me");
+        (await disk.ReadOptionsAsync()).Should().Be("rw systemd.mount-extra=LABEL=EFI-SYSTEM:/boot:auto:ro more=1 panic=30 console=ttyS0 unwanted=image root=PARTLABEL=root from=me");
         // All but the ESP and what the partition table takes.
         (await disk.SizeOfPartitionAsync(2)).Should().BeInRange(3070 * Mebibyte, 3072 * Mebibyte);
     }
@@ -171,7 +171,7 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
 
         DiskImage disk = new(await machines.InstallAsync(image));
 
-        (await disk.ReadOptionsAsync()).Should().Be("rw more=1 console=ttyS0 from=image unwanted=image");
+        (await disk.ReadOptionsAsync()).Should().Be("rw more=1 panic=30 console=ttyS0 from=image unwanted=image");
         (await disk.ListAsync("/state/os")).Should().Equal("default");
     }
 
