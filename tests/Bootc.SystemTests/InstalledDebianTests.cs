@@ -44,7 +44,7 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
             GuestProbe again = new();
             Facts(again)
                 .Ask("marks", "cat /etc/mark /var/mark")
-                .Ask("moved", "findmnt -n -v -o SOURCE /sysroot && bootc loader-entries set-options-for-source --source lab --options moved=1 && grep -ho moved=1 /boot/loader/entries/*")
+                .Ask("moved", "findmnt -n -v -o SOURCE /sysroot && bootc loader-entries set-options-for-source --source lab --options moved=1 && grep -ho moved=1 /boot/loader/entries/* | sort -u")
                 .Ask("waits", "mkdir -p /run/bootc; flock /run/bootc sleep 4 & sleep 1; bootc loader-entries set-options-for-source --source lab --options moved=2")
                 .Ask("timer", "systemctl is-active bootc-fetch-apply-updates.timer");
             Second = (await Guest.BootAsync(first.After with { Bus = "nvme", FirmwareVariables = null }, again, "installed-2")).Report;
