@@ -24,6 +24,7 @@ public sealed class CrashStateTests
     public Task No_power_cut_does_so_on_other_file_systems(string filesystem) => ShouldHoldAsync(filesystem);
 
     [Fact]
+    [Trait("Category", "All")]
     public async Task Without_the_barriers_of_a_rollback_there_are_such_power_cuts()
     {
         using CrashStateRun run = await CrashStateRun.StartAsync("ext4", CancellationToken.None, "rollback");
