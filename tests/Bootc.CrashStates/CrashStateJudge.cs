@@ -46,7 +46,7 @@ public sealed class CrashStateJudge(Recording recording, Scratch scratch)
         {
             await BootPartitionVerdict.CopyAllAsync(scratch[esp], folder.FullName);
             BootPartitionVerdict boot = await BootPartitionVerdict.JudgeAsync(scratch[esp]);
-            using MountedRoot mounted = await MountedRoot.MountAsync(scratch[root], recording.Facts.Filesystem);
+            using MountedImage mounted = await MountedImage.MountAsync(scratch[root], recording.Facts.Filesystem);
             using FolderMachine machine = new(mounted.Path, folder.FullName, boot.Deployments[0]);
             string[] wanted = await GoOnAsync(operation, machine, boot.Deployments, restores);
             (string[] deployments, string others) = machine.ReadMenu();
@@ -118,7 +118,7 @@ public sealed class CrashStateJudge(Recording recording, Scratch scratch)
                 await File.WriteAllTextAsync(Path.Join(entries.FullName, name), text);
             }
 
-            using MountedRoot mounted = await MountedRoot.MountAsync(scratch[root], recording.Facts.Filesystem);
+            using MountedImage mounted = await MountedImage.MountAsync(scratch[root], recording.Facts.Filesystem);
             RootVerdict seen = await RootVerdict.LookAsync(mounted.Path);
             if (expected.FindProblem(boot, seen, Path.Join(mounted.Path, "composefs")) is { } problem)
             {

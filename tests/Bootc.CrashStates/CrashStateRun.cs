@@ -213,7 +213,7 @@ public sealed class CrashStateRun : IDisposable
         {
             replay.Make(sampler.Prefix(position), "quiet-esp", "quiet-root");
             BootPartitionVerdict boot = await BootPartitionVerdict.JudgeAsync(scratch["quiet-esp"]);
-            using (MountedRoot mounted = await MountedRoot.MountAsync(scratch["quiet-root"], recording.Facts.Filesystem))
+            using (MountedImage mounted = await MountedImage.MountAsync(scratch["quiet-root"], recording.Facts.Filesystem))
             {
                 RootVerdict root = await RootVerdict.LookAsync(mounted.Path);
                 first ??= root;

@@ -10,7 +10,6 @@ public static class Recorder
 {
     private const string Repository = "os/debian";
 
-    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(8);
     private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan ShutdownLimit = TimeSpan.FromMinutes(4);
 
@@ -129,7 +128,7 @@ public static class Recorder
             ["file"] = FileNode(machine.Disk),
             ["log"] = FileNode(log),
         });
-        RunningGuest guest = await RunningGuest.StartAsync(
+        return await RunningGuest.BootAsync(
             [
                 .. await Guest.FirmwareArgumentsAsync(machine),
                 "-blockdev", disk,
@@ -138,17 +137,6 @@ public static class Recorder
                 "-nic", "user,model=virtio-net-pci",
             ],
             Guest.NewFolder(name));
-        try
-        {
-            await guest.WaitForLoginAsync();
-            await guest.Shell.RunAsync("systemctl is-system-running --wait", BootLimit);
-            return guest;
-        }
-        catch
-        {
-            await guest.DisposeAsync();
-            throw;
-        }
 
         // Flushes are recorded above these, and need not reach this machine's disk.
         static Dictionary<string, object> FileNode(string path) =>

@@ -1,7 +1,4 @@
-using System.Globalization;
 using Bootc.Linux;
-using Bootc.Linux.Block;
-using Bootc.Linux.Mounts;
 using Bootc.Testing;
 
 namespace Bootc.CrashStates;
@@ -14,18 +11,12 @@ public sealed class Scratch : IDisposable
 {
     private const long Size = 24L << 30;
 
-    private readonly LoopDevice _device;
-    private readonly DetachedMount _mount;
+    private readonly MountedImage _image;
 
-    private Scratch(LoopDevice device, DetachedMount mount)
-    {
-        _device = device;
-        _mount = mount;
-        Path = string.Create(CultureInfo.InvariantCulture, $"/proc/{Environment.ProcessId}/fd/{mount.Fd.DangerousGetHandle()}");
-    }
+    private Scratch(MountedImage image) => _image = image;
 
     /// <summary>The folder, for programs too.</summary>
-    public string Path { get; }
+    public string Path => _image.Path;
 
     public static async Task<Scratch> CreateAsync(string folder)
     {
@@ -34,10 +25,7 @@ public sealed class Scratch : IDisposable
         try
         {
             await LabProgram.RunAsync("mkfs.xfs", ["-q", "-m", "reflink=1", file]);
-            using Fd backing = Fd.OpenReadWrite(file);
-            LoopDevice device = LoopDevice.Attach(backing);
-            using FilesystemContext context = FilesystemContext.Open("xfs");
-            return new(device, context.Set("source", device.Path).Mount());
+            return new(MountedImage.Mount(file, "xfs"));
         }
         finally
         {
@@ -61,9 +49,5 @@ public sealed class Scratch : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        _mount.Dispose();
-        _device.Dispose();
-    }
+    public void Dispose() => _image.Dispose();
 }

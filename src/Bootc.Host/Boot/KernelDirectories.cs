@@ -21,10 +21,7 @@ public sealed class KernelDirectories(Dir esp)
     /// The directory whose kernel and initrd are the same as an image's, by their boot digest; null where there is none. Deployments
     /// share it. What cannot be read, or is not whole, is none.
     /// </summary>
-    public string? Find(string bootDigest)
-    {
-        return Names(BootLayout.KernelPrefix).FirstOrDefault(name => DigestOf(name) == bootDigest);
-    }
+    public string? Find(string bootDigest) => Names(BootLayout.KernelPrefix).FirstOrDefault(name => DigestOf(name) == bootDigest);
 
     /// <summary>The boot digest of what is in a directory; null where kernel or initrd is missing.</summary>
     public string? DigestOf(string name)

@@ -45,7 +45,12 @@ public sealed record UnhealthyBoot(string Deployment, string BootId, string Reas
 /// <param name="Digest">Digest of its manifest.</param>
 /// <param name="Deployment">The deployment that failed.</param>
 /// <param name="Reason">What was wrong, for the user.</param>
-public sealed record QuarantinedImage(string Digest, string Deployment, string Reason);
+public sealed record QuarantinedImage(string Digest, string Deployment, string Reason)
+{
+    /// <summary>What to tell of it, without capital and full stop.</summary>
+    [JsonIgnore]
+    public string Problem => $"the update to {Digest} failed and is not tried again: {Reason}";
+}
 
 /// <summary>All images in quarantine.</summary>
 public sealed record QuarantinedImages(ImmutableArray<QuarantinedImage> Images);
@@ -94,6 +99,26 @@ public sealed class MachineRecords(Dir sysroot)
         set => Write(LeftName, value.IsEmpty ? null : new LeftImages(value), RecordsJson.Default.LeftImages);
     }
 
+    /// <summary>The last boot that was not found good; null where the last one was.</summary>
+    public UnhealthyBoot? Unhealthy
+    {
+        get => Read(UnhealthyName, RecordsJson.Default.UnhealthyBoot);
+        set => Write(UnhealthyName, value, RecordsJson.Default.UnhealthyBoot);
+    }
+
+    public ImmutableArray<QuarantinedImage> Quarantine
+    {
+        get => Read(QuarantineName, RecordsJson.Default.QuarantinedImages) is { Images: { IsDefault: false } images } ? images : [];
+        set => Write(QuarantineName, value.IsEmpty ? null : new QuarantinedImages(value), RecordsJson.Default.QuarantinedImages);
+    }
+
+    /// <summary>The boot loader that was seen not to count; null where that was not seen.</summary>
+    public UncountingLoader? UncountingLoader
+    {
+        get => Read(UncountingLoaderName, RecordsJson.Default.UncountingLoader);
+        set => Write(UncountingLoaderName, value, RecordsJson.Default.UncountingLoader);
+    }
+
     /// <summary>The names of records that are there but cannot be read, so that they count as absent.</summary>
     public ImmutableArray<string> Unreadable() =>
     [
@@ -115,26 +140,6 @@ public sealed class MachineRecords(Dir sysroot)
         using Dir folder = sysroot.OpenDir(Folder);
         folder.TryRemoveFile(name);
         folder.Sync();
-    }
-
-    /// <summary>The last boot that was not found good; null where the last one was.</summary>
-    public UnhealthyBoot? Unhealthy
-    {
-        get => Read(UnhealthyName, RecordsJson.Default.UnhealthyBoot);
-        set => Write(UnhealthyName, value, RecordsJson.Default.UnhealthyBoot);
-    }
-
-    public ImmutableArray<QuarantinedImage> Quarantine
-    {
-        get => Read(QuarantineName, RecordsJson.Default.QuarantinedImages) is { Images: { IsDefault: false } images } ? images : [];
-        set => Write(QuarantineName, value.IsEmpty ? null : new QuarantinedImages(value), RecordsJson.Default.QuarantinedImages);
-    }
-
-    /// <summary>The boot loader that was seen not to count; null where that was not seen.</summary>
-    public UncountingLoader? UncountingLoader
-    {
-        get => Read(UncountingLoaderName, RecordsJson.Default.UncountingLoader);
-        set => Write(UncountingLoaderName, value, RecordsJson.Default.UncountingLoader);
     }
 
     private T? Read<T>(string name, JsonTypeInfo<T> type)

@@ -14,6 +14,7 @@ namespace Bootc.Host.Health;
 /// <param name="machine">The machine; what changes it wants it opened for writing.</param>
 public sealed class BootTrial(Machine machine)
 {
+    /// <summary>Counters in names have one digit.</summary>
     private const int MaxAttempts = 9;
 
     /// <summary>Whether a new deployment gets a counter: the boot loader has to count, and must not be known to only say so.</summary>
@@ -125,7 +126,7 @@ public sealed class BootTrial(Machine machine)
     {
         foreach (QuarantinedImage image in machine.Records.Quarantine.Where(image => live.Ours.Any(file => file.Deployment!.ToString() == image.Deployment)))
         {
-            yield return $"the update to {image.Digest} failed and is not tried again: {image.Reason}";
+            yield return image.Problem;
         }
 
         if (machine.Records.Unhealthy is { } unhealthy && unhealthy.Deployment == machine.Booted.Id.ToString())

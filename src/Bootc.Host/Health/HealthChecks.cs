@@ -47,6 +47,29 @@ public sealed class HealthChecks(Dir root, Programs programs)
 {
     private static readonly string[] Folders = [HealthConfig.Folder, "greenboot/check"];
 
+    /// <summary>Runs all checks of the system that this runs on, and keeps what they found for <see cref="ExplainAsync"/>.</summary>
+    public static async Task<HealthReport> RunHereAsync(Programs programs, CancellationToken cancellationToken)
+    {
+        using Dir root = Dir.Open("/");
+        HealthReport report = await new HealthChecks(root, programs).RunAsync(cancellationToken);
+        report.Save(root);
+        return report;
+    }
+
+    /// <summary>Why boot-complete.target was not reached: what the checks of this boot found, else the units that failed.</summary>
+    public async Task<string> ExplainAsync(CancellationToken cancellationToken)
+    {
+        if (HealthReport.ReadReason(root) is { } reason)
+        {
+            return reason;
+        }
+
+        IReadOnlyList<string> failed = await new Systemd(programs).ListFailedAsync(cancellationToken);
+        return failed.Count > 0
+            ? $"boot-complete.target was not reached, and these units failed: {string.Join(", ", failed)}"
+            : "boot-complete.target was not reached in time";
+    }
+
     /// <summary>Runs all checks, one after the other, whatever becomes of those before.</summary>
     public async Task<HealthReport> RunAsync(CancellationToken cancellationToken)
     {

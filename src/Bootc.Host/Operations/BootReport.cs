@@ -16,7 +16,7 @@ public sealed class BootReport(Machine machine)
     public string? Run()
     {
         ImmutableArray<QuarantinedImage> failed = new BootTrial(machine).Conclude();
-        return ReportStaged() ?? (failed.Length == 0 ? null : string.Join("; ", failed.Select(image => $"the update to {image.Digest} failed and is not tried again: {image.Reason}")));
+        return ReportStaged() ?? (failed.IsEmpty ? null : string.Join("; ", failed.Select(image => image.Problem)));
     }
 
     private string? ReportStaged()

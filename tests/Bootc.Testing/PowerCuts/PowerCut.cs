@@ -1,20 +1,23 @@
+using System.Globalization;
+
 namespace Bootc.Testing.PowerCuts;
 
 /// <summary>What a machine is at when its power is cut.</summary>
 /// <param name="Name">In a word.</param>
+/// <param name="Preparation">What comes before it, and is on the disk when it begins; null for nothing.</param>
 /// <param name="Command">Starts it.</param>
 /// <param name="LongestSeconds">About how long it takes in a guest; the cut comes at any moment of that.</param>
 /// <param name="StartsUpdated">Whether the machine runs version 2 before it, and can go back to version 1.</param>
 /// <param name="Allowed">The versions that may run afterwards.</param>
-public sealed record CutOperation(string Name, string Command, double LongestSeconds, bool StartsUpdated, params int[] Allowed)
+public sealed record CutOperation(string Name, string? Preparation, string Command, double LongestSeconds, bool StartsUpdated, params int[] Allowed)
 {
     /// <summary>All of them.</summary>
     public static IReadOnlyList<CutOperation> All { get; } =
     [
-        new("stage", "bootc upgrade --quiet", 12, StartsUpdated: false, 1),
-        new("finalize", "systemctl stop bootc-finalize-staged.service", 4, StartsUpdated: false, 1, 2),
-        new("rollback", "bootc rollback", 2, StartsUpdated: true, 1, 2),
-        new("collect garbage", "bootc internals composefs-gc", 4, StartsUpdated: true, 2),
+        new("stage", null, "bootc upgrade --quiet", 12, StartsUpdated: false, 1),
+        new("finalize", "bootc upgrade --quiet && sync", "systemctl stop bootc-finalize-staged.service", 4, StartsUpdated: false, 1, 2),
+        new("rollback", null, "bootc rollback", 2, StartsUpdated: true, 1, 2),
+        new("collect garbage", null, "bootc internals composefs-gc", 4, StartsUpdated: true, 2),
     ];
 }
 
@@ -40,6 +43,6 @@ public sealed record PowerCutOutcome(PowerCut Cut, int? Version, IReadOnlyList<s
 {
     /// <summary>One line of a report.</summary>
     public override string ToString() => string.Create(
-        System.Globalization.CultureInfo.InvariantCulture,
+        CultureInfo.InvariantCulture,
         $"{Cut.Seed} | {Cut.Operation.Name} | {Cut.After.TotalSeconds:F2} s | {Version?.ToString() ?? "-"} | {(Problems.Count == 0 ? "good" : string.Join("; ", Problems).ReplaceLineEndings(" "))}");
 }

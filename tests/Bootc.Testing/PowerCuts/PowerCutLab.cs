@@ -84,9 +84,9 @@ public sealed class PowerCutLab : IAsyncDisposable
 
     private static async Task CutAsync(KeptMachine machine, PowerCut cut)
     {
-        if (cut.Operation.Name == "finalize")
+        if (cut.Operation.Preparation is { } preparation)
         {
-            await machine.RunAsync("bootc upgrade --quiet && sync");
+            await machine.RunAsync(preparation);
         }
 
         await machine.RunAsync($"systemd-run --quiet --no-block sh -c '{cut.Operation.Command}'");

@@ -91,7 +91,7 @@ public sealed class KeptMachine : IAsyncDisposable
             prompts = _guest.LoginPrompts;
             if (await AnswersBeforeNextBootAsync(isThere, prompts))
             {
-                await RunAsync("systemctl is-system-running --wait", BootLimit);
+                await _guest.WaitUntilUpAsync();
                 return;
             }
         }
@@ -175,21 +175,6 @@ public sealed class KeptMachine : IAsyncDisposable
 
     private Task<GuestAnswer> RunAsync(string command, TimeSpan atMost) => _guest.Shell.RunAsync(command, atMost);
 
-    private static async Task<RunningGuest> BootAsync(MachineState state, int processors, bool reboots, string name)
-    {
-        RunningGuest guest = await RunningGuest.StartAsync(
-            [.. await Guest.ArgumentsAsync(state), "-nic", "user,model=virtio-net-pci"], Guest.NewFolder(name), processors: processors, reboots: reboots);
-        try
-        {
-            // The firmware would swallow what is sent to the shell before.
-            await guest.WaitForLoginAsync();
-            await guest.Shell.RunAsync("systemctl is-system-running --wait", BootLimit);
-            return guest;
-        }
-        catch
-        {
-            await guest.DisposeAsync();
-            throw;
-        }
-    }
+    private static async Task<RunningGuest> BootAsync(MachineState state, int processors, bool reboots, string name) =>
+        await RunningGuest.BootAsync([.. await Guest.ArgumentsAsync(state), "-nic", "user,model=virtio-net-pci"], Guest.NewFolder(name), processors, reboots);
 }

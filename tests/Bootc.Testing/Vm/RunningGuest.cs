@@ -57,6 +57,32 @@ public sealed partial class RunningGuest : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts a machine and waits until its system is up, with or without failed units.</summary>
+    /// <param name="arguments">For QEMU: disks, and what to boot.</param>
+    /// <param name="folder">Where the console's log goes.</param>
+    /// <param name="processors">How many it has.</param>
+    /// <param name="reboots">Whether a reboot of the guest is one; otherwise it ends QEMU.</param>
+    public static async Task<RunningGuest> BootAsync(
+        IEnumerable<string> arguments, string folder, int processors = Qemu.DefaultProcessors, bool reboots = false)
+    {
+        RunningGuest guest = await StartAsync(arguments, folder, processors: processors, reboots: reboots);
+        try
+        {
+            // The firmware would swallow what is sent to the shell before.
+            await guest.WaitForLoginAsync();
+            await guest.WaitUntilUpAsync();
+            return guest;
+        }
+        catch
+        {
+            await guest.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Waits until nothing is being started any more.</summary>
+    public Task WaitUntilUpAsync() => Shell.RunAsync("systemctl is-system-running --wait", BootLimit);
+
     /// <summary>Waits for the login prompt on the console and returns the lines it stands under.</summary>
     public async Task<string> WaitForLoginAsync(CancellationToken cancellationToken = default)
     {

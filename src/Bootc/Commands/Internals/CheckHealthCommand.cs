@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Bootc.Host;
 using Bootc.Host.Health;
-using Bootc.Linux;
 using Microsoft.Extensions.Logging;
 
 namespace Bootc.Commands.Internals;
@@ -15,14 +14,12 @@ internal static class CheckHealthCommand
         command.SetAction(async (parse, cancellationToken) =>
         {
             using LoggerFactory loggers = Composition.CreateLoggers();
-            using Dir root = Dir.Open("/");
-            HealthReport report = await new HealthChecks(root, new(loggers.CreateLogger<Programs>())).RunAsync(cancellationToken);
+            HealthReport report = await HealthChecks.RunHereAsync(new(loggers.CreateLogger<Programs>()), cancellationToken);
             foreach (string warning in report.Warnings)
             {
                 parse.InvocationConfiguration.Error.WriteLine($"warning: {warning}");
             }
 
-            report.Save(root);
             return report.Reason is { } reason ? throw new BootcException(reason) : 0;
         });
         return command;

@@ -1,8 +1,6 @@
 using System.CommandLine;
 using Bootc.Host;
 using Bootc.Host.Health;
-using Bootc.Linux;
-using Microsoft.Extensions.Logging;
 
 namespace Bootc.Commands.Internals;
 
@@ -14,33 +12,25 @@ internal static class FailBootCommand
         Command command = new("fail-boot", "Take down why the booted deployment is not good, and reboot if it is on trial");
         command.SetAction(async (parse, cancellationToken) =>
         {
-            using LoggerFactory loggers = Composition.CreateLoggers();
-            Programs programs = new(loggers.CreateLogger<Programs>());
-            string reason = await FindReasonAsync(programs, cancellationToken);
-            bool isReboot = await MachineCommand.RunAsync(
-                parse.InvocationConfiguration, quiet: true, progressFd: null, tools => Task.FromResult(new BootTrial(tools.Machine).Fail(reason)), cancellationToken);
-            parse.InvocationConfiguration.Error.WriteLine($"This deployment is not good: {reason}{(isReboot ? "; rebooting" : "")}");
-            if (isReboot)
-            {
-                await new Systemd(programs).RebootAsync(cancellationToken);
-            }
+            await MachineCommand.RunAsync(
+                parse.InvocationConfiguration,
+                quiet: true,
+                progressFd: null,
+                async tools =>
+                {
+                    string reason = await new HealthChecks(tools.Machine.Root, tools.Programs).ExplainAsync(cancellationToken);
+                    bool isReboot = new BootTrial(tools.Machine).Fail(reason);
+                    parse.InvocationConfiguration.Error.WriteLine($"This deployment is not good: {reason}{(isReboot ? "; rebooting" : "")}");
+                    if (isReboot)
+                    {
+                        await new Systemd(tools.Programs).RebootAsync(cancellationToken);
+                    }
 
+                    return isReboot;
+                },
+                cancellationToken);
             return 0;
         });
         return command;
-    }
-
-    private static async Task<string> FindReasonAsync(Programs programs, CancellationToken cancellationToken)
-    {
-        using Dir root = Dir.Open("/");
-        if (HealthReport.ReadReason(root) is { } reason)
-        {
-            return reason;
-        }
-
-        IReadOnlyList<string> failed = await new Systemd(programs).ListFailedAsync(cancellationToken);
-        return failed.Count > 0
-            ? $"boot-complete.target was not reached, and these units failed: {string.Join(", ", failed)}"
-            : "boot-complete.target was not reached in time";
     }
 }

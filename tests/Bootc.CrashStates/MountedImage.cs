@@ -6,13 +6,15 @@ using Bootc.Testing;
 
 namespace Bootc.CrashStates;
 
-/// <summary>A root that this machine's kernel mounted, after it replayed its journal. It has no place in the tree of mounts.</summary>
-public sealed class MountedRoot : IDisposable
+/// <summary>
+/// A file with a file system that this machine's kernel mounted, after it replayed its journal. It has no place in the tree of mounts.
+/// </summary>
+public sealed class MountedImage : IDisposable
 {
     private readonly LoopDevice _device;
     private readonly DetachedMount _mount;
 
-    private MountedRoot(LoopDevice device, DetachedMount mount)
+    private MountedImage(LoopDevice device, DetachedMount mount)
     {
         _device = device;
         _mount = mount;
@@ -23,7 +25,7 @@ public sealed class MountedRoot : IDisposable
     public string Path { get; }
 
     /// <summary>Mounts an image; what the kernel refuses is a <see cref="MountException"/>.</summary>
-    public static async Task<MountedRoot> MountAsync(string image, string filesystem)
+    public static async Task<MountedImage> MountAsync(string image, string filesystem)
     {
         if (filesystem == "btrfs")
         {
@@ -34,7 +36,8 @@ public sealed class MountedRoot : IDisposable
         return Mount(image, filesystem);
     }
 
-    private static MountedRoot Mount(string image, string filesystem)
+    /// <summary>As <see cref="MountAsync"/>, for a file system that was never seen before.</summary>
+    public static MountedImage Mount(string image, string filesystem)
     {
         using Fd file = Fd.OpenReadWrite(image);
         LoopDevice device = LoopDevice.Attach(file);
