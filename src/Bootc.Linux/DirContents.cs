@@ -17,6 +17,9 @@ public readonly record struct DirEntry(byte[] Name, FileKind Kind)
 /// <summary>Whole files, listings and attributes: what most callers do with a directory.</summary>
 public sealed unsafe partial class Dir
 {
+    /// <summary>What names begin with whose content is not whole yet; a power cut may leave one.</summary>
+    public const string UnfinishedPrefix = ".new-";
+
     /// <summary>The largest file that <see cref="ReadBytes"/> takes unless told otherwise; larger ones are not configuration.</summary>
     private const int DefaultReadLimit = 64 << 20;
 
@@ -81,7 +84,7 @@ public sealed unsafe partial class Dir
 
     /// <summary>
     /// Replaces a file in one step: a new file beside it, fsync, rename over it, fsync of the directory. Where the name did not
-    /// exist it appears whole or not at all.
+    /// exist it appears whole or not at all. One writer at a time: what a killed one left is replaced by the next.
     /// </summary>
     public void WriteAtomically(string name, ReadOnlySpan<byte> content, uint mode = Mode644)
     {
@@ -92,7 +95,8 @@ public sealed unsafe partial class Dir
     /// <summary>As the other overload, for content that is made while it is written.</summary>
     public void WriteAtomically(string name, Action<Stream> write, uint mode = Mode644)
     {
-        string temporary = $".{name}.{Guid.NewGuid():N}";
+        string temporary = UnfinishedPrefix + name;
+        TryRemoveFile(temporary);
         try
         {
             using (FileStream file = CreateFile(temporary, mode).IntoStream(FileAccess.Write))
@@ -105,7 +109,15 @@ public sealed unsafe partial class Dir
         }
         catch
         {
-            TryRemoveFile(temporary);
+            try
+            {
+                TryRemoveFile(temporary);
+            }
+            catch (SyscallException)
+            {
+                // Why it could not be written says more; the next writer removes it.
+            }
+
             throw;
         }
 

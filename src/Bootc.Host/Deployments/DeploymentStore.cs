@@ -14,7 +14,6 @@ namespace Bootc.Host.Deployments;
 public sealed class DeploymentStore(Dir sysroot)
 {
     private const string VersionAnnotation = "org.opencontainers.image.version";
-    private const string UnfinishedPrefix = ".new-";
 
     /// <summary>The ids of all that have a state directory.</summary>
     public ImmutableArray<ObjectId> Ids()
@@ -73,7 +72,7 @@ public sealed class DeploymentStore(Dir sysroot)
             return;
         }
 
-        string unfinished = UnfinishedPrefix + id;
+        string unfinished = Dir.UnfinishedPrefix + id;
         states.TryRemoveTree(unfinished);
         using (Dir deployment = states.EnsureDir(unfinished))
         {
@@ -103,9 +102,9 @@ public sealed class DeploymentStore(Dir sysroot)
         using Dir deployment = sysroot.OpenDir(StateLayout.Deployment(id));
         if (!deployment.Exists(Name))
         {
-            ExtractEtc(files, deployment, UnfinishedPrefix + Name, cancellationToken);
+            ExtractEtc(files, deployment, Dir.UnfinishedPrefix + Name, cancellationToken);
             deployment.SyncFilesystem();
-            deployment.Rename(UnfinishedPrefix + Name, Name);
+            deployment.Rename(Dir.UnfinishedPrefix + Name, Name);
             deployment.Sync();
         }
     }
@@ -114,7 +113,7 @@ public sealed class DeploymentStore(Dir sysroot)
     public ImmutableArray<string> Unfinished()
     {
         using Dir? states = sysroot.TryOpenDir(StateLayout.Deployments);
-        return [.. (states?.Entries() ?? []).Select(entry => entry.Text).Where(name => name.StartsWith(UnfinishedPrefix, StringComparison.Ordinal))];
+        return [.. (states?.Entries() ?? []).Select(entry => entry.Text).Where(name => name.StartsWith(Dir.UnfinishedPrefix, StringComparison.Ordinal))];
     }
 
     /// <summary>Removes the state of deployments, and what was never finished.</summary>
@@ -128,7 +127,7 @@ public sealed class DeploymentStore(Dir sysroot)
         foreach (ObjectId id in removed)
         {
             // What has the name of a deployment is whole: the next update to the same image would keep what an interruption left of it.
-            states!.Rename(id.ToString(), UnfinishedPrefix + id);
+            states!.Rename(id.ToString(), Dir.UnfinishedPrefix + id);
         }
 
         RemoveUnfinished(states);
@@ -140,7 +139,7 @@ public sealed class DeploymentStore(Dir sysroot)
     {
         foreach (DirEntry entry in states?.Entries() ?? [])
         {
-            if (entry.Text.StartsWith(UnfinishedPrefix, StringComparison.Ordinal))
+            if (entry.Text.StartsWith(Dir.UnfinishedPrefix, StringComparison.Ordinal))
             {
                 states!.TryRemoveTree(entry.Name);
             }

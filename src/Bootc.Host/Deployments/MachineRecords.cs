@@ -142,6 +142,16 @@ public sealed class MachineRecords(Dir sysroot)
         folder.Sync();
     }
 
+    /// <summary>Removes what writers that were killed left.</summary>
+    public void RemoveUnfinished()
+    {
+        using Dir? folder = sysroot.TryOpenDir(Folder);
+        foreach (DirEntry entry in (folder?.Entries() ?? []).Where(entry => entry.Text.StartsWith(Dir.UnfinishedPrefix, StringComparison.Ordinal)))
+        {
+            folder!.TryRemoveFile(entry.Name);
+        }
+    }
+
     private T? Read<T>(string name, JsonTypeInfo<T> type)
         where T : class
     {

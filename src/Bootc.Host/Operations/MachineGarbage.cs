@@ -37,6 +37,7 @@ public sealed class MachineGarbage(Machine machine)
 
         machine.Kernels.Remove(plan.Kernels);
         machine.Deployments.Remove(plan.Deployments.Contains);
+        machine.Records.RemoveUnfinished();
         return new(plan.Kernels, plan.Deployments, plan.Manifests is null ? null : CollectObjects());
 
         GarbageReport CollectObjects()

@@ -32,11 +32,18 @@ public sealed class Rollback(Machine machine, Steps steps)
         }
 
         bool isReverted = status.RollbackQueued;
+        string? digest = status.Booted?.Image?.Digest;
+        if (!isReverted && digest is not null)
+        {
+            // Before the menu: a timer must not take again what was left, even if nothing can be written after the change.
+            machine.Records.Left = [.. machine.Records.Left.Remove(digest), digest];
+        }
+
         steps.Run("Changing the boot entries", () => machine.Entries.Commit(
             isReverted ? live.Booting(bootedEntry, otherEntry) : live.Booting(Tried(otherEntry), bootedEntry)));
-        if (status.Booted?.Image?.Digest is { } digest)
+        if (isReverted && digest is not null)
         {
-            machine.Records.Left = isReverted ? machine.Records.Left.Remove(digest) : [.. machine.Records.Left.Remove(digest), digest];
+            machine.Records.Left = machine.Records.Left.Remove(digest);
         }
 
         if (isReverted)

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Bootc.Composefs;
 using Bootc.Host.Diagnosis;
 using Bootc.Host.Operations;
+using Bootc.Linux;
 using Bootc.Testing;
 
 namespace Bootc.Host.Tests.Operations;
@@ -269,6 +270,35 @@ public sealed partial class DoctorTests : IAsyncLifetime
             Directory.GetFiles(_machine[$"esp/EFI/Linux/bootc_composefs-{_machine.Booted}"]).Should().HaveCount(2);
             (await _machine.HealAsync()).Left.Should().BeEmpty($"it was killed at the {news}th news");
             Contents().Should().BeEquivalentTo(sound);
+        }
+    }
+
+    [Theory]
+    [InlineData(Errno.EIO, false)]
+    [InlineData(Errno.EIO, true)]
+    [InlineData(Errno.ENOSPC, true)]
+    public async Task A_repair_in_which_writes_fail_is_finished_by_the_next_and_what_boots_still_does(Errno errno, bool goesOn)
+    {
+        File.WriteAllText(_machine.PathOfEtc(_machine.Booted, "machine-id"), "7");
+        File.WriteAllText(_machine.PathOfEtc(_first, "machine-id"), "7");
+        Dictionary<string, string> sound = Contents();
+        for (int number = 1; ; number += 1 + (number / 2))
+        {
+            await DamageAsync("rm $fallback $large $kernel $(link $layer) $repo/meta.json $state/deploy/$booted/$booted.origin; rm -r ${kernels}$other $state/deploy/$other/etc");
+            CallFault fault = new(errno, number, goesOn, _machine[""]);
+            DoctorReport? report = null;
+            Exception? failure = await FailingCalls.RunAsync(fault, async () => report = await _machine.HealAsync());
+            if (fault.First is null)
+            {
+                break;
+            }
+
+            string what = $"call {number} failed: {fault.First}; it ended with: {failure?.ToString() ?? string.Join('\n', report!.Failures)}";
+            (failure is null || Failure.IsExpected(failure)).Should().BeTrue(what);
+            _machine.Entries().Keys.Should().Contain("bootc_lab-2-1.conf", what);
+            Directory.GetFiles(_machine[$"esp/EFI/Linux/bootc_composefs-{_machine.Booted}"]).Should().HaveCount(2, what);
+            (await _machine.HealAsync()).Left.Should().BeEmpty(what);
+            Contents().Should().BeEquivalentTo(sound, what);
         }
     }
 

@@ -11,6 +11,7 @@ using Bootc.Host.Tests.Images.Import;
 using Bootc.Linux;
 using Bootc.Oci;
 using Bootc.Oci.Sources;
+using Bootc.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Bootc.Host.Tests.Operations;
@@ -76,6 +77,14 @@ internal sealed class MachineFolders : IDisposable
         File.WriteAllText(machine["root/usr/lib/os-release"], "ID=lab\nVERSION_ID=1\n");
         await machine.InstallAsync(Layout(machine, version: 1, kernel));
         return machine;
+    }
+
+    /// <summary>A copy of the machine as it is; its update sources are those of this one.</summary>
+    public async Task<MachineFolders> CloneAsync()
+    {
+        MachineFolders clone = new() { _booted = _booted, _loaderCounts = _loaderCounts };
+        await LabProgram.RunAsync("cp", ["-a", this["root"], this["sysroot"], this["esp"], clone._folder.FullName]);
+        return clone;
     }
 
     /// <summary>The image of a version: a file of <c>/etc</c> says which, a kernel argument too, and the kernel is that of <paramref name="kernel"/>.</summary>
