@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -27,9 +28,6 @@ public sealed class HostCertificates
 
     /// <summary>Where they are kept, or would be.</summary>
     public string Folder { get; }
-
-    /// <summary>Whether there is a certificate to show.</summary>
-    internal bool CanShow => _shown.Count > 0;
 
     /// <summary>
     /// Reads what a folder holds: <c>*.crt</c> are authorities, <c>NAME.cert</c> with <c>NAME.key</c> is shown to a registry that asks
@@ -75,9 +73,10 @@ public sealed class HostCertificates
     }
 
     /// <summary>How to speak TLS with the host.</summary>
+    /// <param name="host">Its name, for messages.</param>
     /// <param name="insecure">Whether any certificate will do.</param>
-    /// <param name="asked">Called when the host asks for a certificate.</param>
-    internal SslClientAuthenticationOptions TlsOptions(bool insecure, Action asked) => new()
+    /// <param name="suspect">Told what it may be due to should the host refuse, or not be trusted.</param>
+    internal SslClientAuthenticationOptions TlsOptions(string host, bool insecure, Action<string> suspect) => new()
     {
         LocalCertificateSelectionCallback = (_, _, _, remote, issuers) =>
         {
@@ -87,11 +86,24 @@ public sealed class HostCertificates
                 return null!;
             }
 
-            asked();
+            suspect(_shown.Count > 0
+                ? $"{host} asks for a certificate and may not accept the one in {Folder}"
+                : $"{host} asks for a certificate and there is none; put it with its key into {Folder}, as NAME.cert and NAME.key");
             return (_shown.FirstOrDefault(certificate => issuers.Contains(certificate.Issuer)) ?? _shown.FirstOrDefault())!;
         },
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-        RemoteCertificateValidationCallback = (_, certificate, chain, errors) => insecure || errors == SslPolicyErrors.None || Trusts(certificate, chain, errors),
+        RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
+        {
+            bool isTrusted = insecure || errors == SslPolicyErrors.None || Trusts(certificate, chain, errors);
+            if (!isTrusted && certificate is X509Certificate2 leaf && (DateTime.Now < leaf.NotBefore || DateTime.Now > leaf.NotAfter))
+            {
+                suspect(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the certificate of {host} is valid from {leaf.NotBefore:yyyy-MM-dd} to {leaf.NotAfter:yyyy-MM-dd}, and the clock of this machine says {DateTime.Now:yyyy-MM-dd HH:mm}; is it right?"));
+            }
+
+            return isTrusted;
+        },
     };
 
     private bool Trusts(X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)

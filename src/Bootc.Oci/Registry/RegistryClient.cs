@@ -84,12 +84,12 @@ internal sealed class RegistryClient : IDisposable
             catch (RegistryException e)
             {
                 failure = e;
-                mayPass = IsTransient(e.Status);
+                mayPass = IsTransient(e.Status) && !IsDistrusted(e.InnerException);
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
             {
                 failure = new($"{Endpoint.Host}: {Innermost(e)}", e);
-                mayPass = e is not HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }; // a certificate stays what it is
+                mayPass = !IsDistrusted(e);
             }
 
             if (!mayPass || attempt >= Patience.Attempts)
@@ -123,6 +123,9 @@ internal sealed class RegistryClient : IDisposable
 
         return e.Message.TrimEnd('.');
     }
+
+    // A certificate stays what it is.
+    private static bool IsDistrusted(Exception? e) => e is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError };
 
     private static bool IsTransient(HttpStatusCode? status) =>
         status is null or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status >= 500;
@@ -225,9 +228,9 @@ internal sealed class RegistryClient : IDisposable
             _ => "cannot be had",
         };
         // A proxy in front of a registry says so in HTML, with status 400.
-        string? wish = response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Forbidden ? _connections.WishOf(answered) : null;
+        string? cause = response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Forbidden ? _connections.CauseOf(answered) : null;
         string words = await WordsAsync(response, cancellationToken);
-        return new($"{who} {path} {why} ({(int)response.StatusCode}{words}){(wish is null ? "" : $": {wish}")}")
+        return new($"{who} {path} {why} ({(int)response.StatusCode}{words}){(cause is null ? "" : $": {cause}")}")
         {
             Status = response.StatusCode,
         };

@@ -13,13 +13,13 @@ internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoin
     private static readonly TimeSpan Connecting = TimeSpan.FromSeconds(20);
 
     private readonly Dictionary<string, HttpClient> _clients = new(StringComparer.OrdinalIgnoreCase);
-    private readonly ConcurrentDictionary<string, string> _wishes = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, string> _causes = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>What a refusal by a host may be due to: it asked for a certificate; null where it did not.</summary>
-    public string? WishOf(Uri uri) => _wishes.GetValueOrDefault(uri.Authority);
+    /// <summary>What a refusal by a host may be due to: it asked for a certificate, or has one that is not valid now; null where it did not.</summary>
+    public string? CauseOf(Uri uri) => _causes.GetValueOrDefault(uri.Authority);
 
     /// <summary>Sends a request as it is and gives the answer as soon as it begins; no answer in time is an <see cref="IOException"/>.</summary>
-    /// <exception cref="RegistryException">The connection failed, and the host had asked for a certificate.</exception>
+    /// <exception cref="RegistryException">The connection failed, and there is more to say about it than its error does.</exception>
     public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         request.Headers.UserAgent.Add(ProductInfoHeaderValue.Parse(access.UserAgent));
@@ -33,9 +33,9 @@ internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoin
         {
             throw new IOException($"{request.RequestUri!.Authority} did not answer within {access.Patience.Answer.TotalSeconds:0} seconds");
         }
-        catch (HttpRequestException e) when (WishOf(request.RequestUri!) is { } wish)
+        catch (HttpRequestException e) when (CauseOf(request.RequestUri!) is { } cause)
         {
-            throw new RegistryException($"{wish}: {RegistryClient.Innermost(e)}", e);
+            throw new RegistryException($"{cause}: {RegistryClient.Innermost(e)}", e);
         }
     }
 
@@ -62,7 +62,7 @@ internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoin
                     ConnectTimeout = Connecting,
                     MaxResponseHeadersLength = 64, // KiB
                     UseCookies = false,
-                    SslOptions = certificates.TlsOptions(insecure, () => _wishes[uri.Authority] = Wish(uri.Authority, certificates)),
+                    SslOptions = certificates.TlsOptions(uri.Authority, insecure, cause => _causes[uri.Authority] = cause),
                 };
                 client = new(handler) { Timeout = Timeout.InfiniteTimeSpan };
                 _clients.Add(uri.Authority, client);
@@ -71,8 +71,4 @@ internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoin
             return client;
         }
     }
-
-    private static string Wish(string host, HostCertificates certificates) => certificates.CanShow
-        ? $"{host} asks for a certificate and may not accept the one in {certificates.Folder}"
-        : $"{host} asks for a certificate and there is none; put it with its key into {certificates.Folder}, as NAME.cert and NAME.key";
 }

@@ -43,13 +43,31 @@ internal static unsafe partial class FailingCalls
 
     private static readonly Dictionary<int, (string Name, Where Path)> Calls = new()
     {
-        [1] = ("write", Where.Descriptor), [18] = ("pwrite64", Where.Descriptor), [77] = ("ftruncate", Where.Descriptor),
-        [285] = ("fallocate", Where.Descriptor), [74] = ("fsync", Where.Descriptor), [75] = ("fdatasync", Where.Descriptor),
-        [306] = ("syncfs", Where.Descriptor), [258] = ("mkdirat", Where.At), [259] = ("mknodat", Where.At), [263] = ("unlinkat", Where.At),
-        [266] = ("symlinkat", Where.SecondAt), [265] = ("linkat", Where.ThirdAt), [264] = ("renameat", Where.ThirdAt), [316] = ("renameat2", Where.ThirdAt),
-        [268] = ("fchmodat", Where.At), [452] = ("fchmodat2", Where.At), [260] = ("fchownat", Where.At), [280] = ("utimensat", Where.At),
-        [189] = ("lsetxattr", Where.Path), [198] = ("lremovexattr", Where.Path), [83] = ("mkdir", Where.Path), [87] = ("unlink", Where.Path),
-        [84] = ("rmdir", Where.Path), [82] = ("rename", Where.SecondPath), [OpenAt] = ("openat", Where.At),
+        [1] = ("write", Where.Descriptor),
+        [18] = ("pwrite64", Where.Descriptor),
+        [77] = ("ftruncate", Where.Descriptor),
+        [285] = ("fallocate", Where.Descriptor),
+        [74] = ("fsync", Where.Descriptor),
+        [75] = ("fdatasync", Where.Descriptor),
+        [306] = ("syncfs", Where.Descriptor),
+        [258] = ("mkdirat", Where.At),
+        [259] = ("mknodat", Where.At),
+        [263] = ("unlinkat", Where.At),
+        [266] = ("symlinkat", Where.SecondAt),
+        [265] = ("linkat", Where.ThirdAt),
+        [264] = ("renameat", Where.ThirdAt),
+        [316] = ("renameat2", Where.ThirdAt),
+        [268] = ("fchmodat", Where.At),
+        [452] = ("fchmodat2", Where.At),
+        [260] = ("fchownat", Where.At),
+        [280] = ("utimensat", Where.At),
+        [189] = ("lsetxattr", Where.Path),
+        [198] = ("lremovexattr", Where.Path),
+        [83] = ("mkdir", Where.Path),
+        [87] = ("unlink", Where.Path),
+        [84] = ("rmdir", Where.Path),
+        [82] = ("rename", Where.SecondPath),
+        [OpenAt] = ("openat", Where.At),
     };
 
     private static readonly BlockingCollection<Action> Work = [];

@@ -88,9 +88,10 @@ internal sealed class LoopbackRegistry : IAsyncDisposable
 
     /// <param name="content">The only file of the image; a random one unless given.</param>
     /// <param name="client">The certificate that a client has to show; none unless given.</param>
-    public static async Task<LoopbackRegistry> StartAsync(byte[]? content = null, X509Certificate2? client = null)
+    /// <param name="certificate">Its own certificate; one that is valid now unless given.</param>
+    public static async Task<LoopbackRegistry> StartAsync(byte[]? content = null, X509Certificate2? client = null, X509Certificate2? certificate = null)
     {
-        LoopbackRegistry registry = new(NewCertificate(), content ?? RandomNumberGenerator.GetBytes(300_000), client);
+        LoopbackRegistry registry = new(certificate ?? NewCertificate(), content ?? RandomNumberGenerator.GetBytes(300_000), client);
         await registry._server.StartAsync();
         registry.Publish(json => json);
         return registry;
@@ -139,7 +140,8 @@ internal sealed class LoopbackRegistry : IAsyncDisposable
     public async ValueTask DisposeAsync() => await _server.DisposeAsync();
 
     /// <summary>A certificate for loopback that signs itself.</summary>
-    public static X509Certificate2 NewCertificate()
+    /// <param name="days">On which day from now its two days of validity begin.</param>
+    public static X509Certificate2 NewCertificate(int days = -1)
     {
         using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         CertificateRequest request = new("CN=bootc tests", key, HashAlgorithmName.SHA256);
@@ -147,7 +149,7 @@ internal sealed class LoopbackRegistry : IAsyncDisposable
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(days), DateTimeOffset.UtcNow.AddDays(days + 2));
         return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pfx), null);
     }
 

@@ -425,6 +425,18 @@ public sealed class RegistryImageTests : IAsyncLifetime
     public async Task Trusts_no_authority_that_is_not_configured() =>
         await Refused("127.0.0.1:*certificate*", access: _registry.Access with { Certificates = _ => HostCertificates.None });
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(-9)]
+    public async Task A_certificate_that_is_not_valid_now_may_be_a_clock_that_is_wrong(int days)
+    {
+        using System.Security.Cryptography.X509Certificates.X509Certificate2 certificate = LoopbackRegistry.NewCertificate(days);
+        await using LoopbackRegistry other = await LoopbackRegistry.StartAsync(certificate: certificate);
+
+        await other.Invoking(r => r.PullAsync()).Should().ThrowAsync<RegistryException>()
+            .WithMessage("the certificate of 127.0.0.1:* is valid from 20??-??-?? to 20??-??-??, and the clock of this machine says 20*; is it right?: *");
+    }
+
     [Fact]
     public async Task Says_who_it_is_and_what_it_understands()
     {
