@@ -12,6 +12,9 @@ namespace Bootc.CrashStates;
 public sealed partial record BootPartitionVerdict(
     IReadOnlyDictionary<string, string> Menu, IReadOnlyDictionary<string, string> Kernels, string? Problem)
 {
+    /// <summary>Whether there is anything to boot by.</summary>
+    public bool HasEntries => Menu.Count > 0;
+
     /// <summary>The menu as one text.</summary>
     public string Text => TextOf(Menu);
 
@@ -63,7 +66,7 @@ public sealed partial record BootPartitionVerdict(
             }
 
             SortedDictionary<string, string> menu = new(
-                Directory.EnumerateFiles(entries).ToDictionary(file => Path.GetFileName(file), file => File.ReadAllText(file)), StringComparer.Ordinal);
+                Directory.EnumerateFiles(entries, "*.conf").ToDictionary(file => Path.GetFileName(file), file => File.ReadAllText(file)), StringComparer.Ordinal);
             SortedDictionary<string, string> kernels = new(StringComparer.Ordinal);
             foreach (string path in menu.Values.SelectMany(KernelsOf).Distinct())
             {

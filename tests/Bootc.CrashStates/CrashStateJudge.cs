@@ -28,7 +28,7 @@ public sealed class CrashStateJudge(Recording recording, Scratch scratch)
         BootPartitionVerdict boot = await _boot.GetOrAdd(
             state.NameOf(recording.Facts.Esp, recording), _ => new(() => BootPartitionVerdict.JudgeAsync(scratch[esp]))).Value;
         string? problem = expected.FindProblem(boot)
-            ?? await _both.GetOrAdd($"{boot.Text} {state.NameOf(recording.Facts.Root, recording)}", _ => new(() => JudgeRootAsync(expected, boot, root))).Value;
+            ?? (!boot.HasEntries ? null : await _both.GetOrAdd($"{boot.Text} {state.NameOf(recording.Facts.Root, recording)}", _ => new(() => JudgeRootAsync(expected, boot, root))).Value);
         _isKnown[NameOf(state)] = true;
         return problem;
     }
@@ -84,7 +84,7 @@ public sealed class CrashStateJudge(Recording recording, Scratch scratch)
             case "stage" or "finalize":
                 machine.CollectGarbage();
                 return [second, first];
-            case "rollback":
+            case "count" or "rollback":
                 machine.RollBack();
                 machine.CollectGarbage();
                 return [.. menu.Reverse()];
@@ -100,7 +100,7 @@ public sealed class CrashStateJudge(Recording recording, Scratch scratch)
 
     private static string? FindDamage(Expectation expected, RootVerdict seen, string id, string repository) =>
         !seen.Deployments.TryGetValue(id, out DeploymentVerdict? deployment) ? $"{id} has no state"
-            : deployment.Var != expected.Before.Root.Deployments.Values.First().Var ? $"the /var of {id} is {deployment.Var}"
+            : deployment.Var != expected.After.Root.Deployments.Values.First().Var ? $"the /var of {id} is {deployment.Var}"
             : deployment.Origin == "none" ? $"{id} has no origin"
             : expected.Images[id].FindDamage(repository, seen);
 

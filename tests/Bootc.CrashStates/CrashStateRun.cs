@@ -38,19 +38,25 @@ public sealed class CrashStateRun : IDisposable
         _judge = new(recording, scratch);
     }
 
-    /// <summary>Makes the recording where it is not there yet, and looks at the disk between the operations.</summary>
+    /// <summary>Has a machine recorded where it was not yet, and looks at its disk between the operations.</summary>
     /// <param name="filesystem">The type of the root.</param>
     /// <param name="cancellationToken">Stops before the recording.</param>
     /// <param name="only">The name of the one operation to look at; null for all.</param>
-    public static async Task<CrashStateRun> StartAsync(string filesystem, CancellationToken cancellationToken, string? only = null)
+    public static async Task<CrashStateRun> StartAsync(string filesystem, CancellationToken cancellationToken, string? only = null) =>
+        await StartAsync(await Recorder.EnsureAsync(filesystem, cancellationToken), only);
+
+    /// <summary>As <see cref="StartAsync(string, CancellationToken, string?)"/>, for the install of a machine.</summary>
+    public static async Task<CrashStateRun> StartInstallAsync(string filesystem, CancellationToken cancellationToken) =>
+        await StartAsync(await InstallRecorder.EnsureAsync(filesystem, cancellationToken), only: null);
+
+    private static async Task<CrashStateRun> StartAsync(Recording recording, string? only)
     {
-        Recording recording = await Recorder.EnsureAsync(filesystem, cancellationToken);
         string folder = Directory.CreateDirectory(Path.Join(Checkout.Artifacts, "crash-states")).FullName;
         Scratch scratch = await Scratch.CreateAsync(folder);
         try
         {
             List<Expectation> expectations = await LabLog.StepAsync(
-                $"Looking at the disk between the operations ({filesystem})", async () => await ExpectAsync(recording, scratch));
+                $"Looking at the disk between the operations ({recording.Facts.Filesystem})", async () => await ExpectAsync(recording, scratch));
             return new(
                 recording, scratch, await DiskReplay.StartAsync(recording, scratch),
                 [.. recording.Operations.Zip(expectations).Where(pair => only is null || pair.First.Name == only)]);
@@ -65,7 +71,7 @@ public sealed class CrashStateRun : IDisposable
 
     /// <summary>Judges states of each operation.</summary>
     /// <param name="count">How many of each.</param>
-    /// <param name="goOn">From how many of these the machine is to go on.</param>
+    /// <param name="goOn">From how many of these the machine is to go on; from those of an install there is nowhere to go on to but another one.</param>
     /// <param name="seed">Decides which.</param>
     public async Task<IReadOnlyList<OperationReport>> RunAsync(int count, int goOn, int seed)
     {
@@ -75,7 +81,7 @@ public sealed class CrashStateRun : IDisposable
         {
             IReadOnlyList<CrashState> states = sampler.Choose(operation, count);
             reports.Add(await LabLog.StepAsync(
-                $"{_recording.Facts.Filesystem}: {operation.Name}: {states.Count} states", () => RunAsync(operation, expected, states, goOn)));
+                $"{_recording.Facts.Filesystem}: {operation.Name}: {states.Count} states", () => RunAsync(operation, expected, states, expected.Before is null ? 0 : goOn)));
         }
 
         return reports;
@@ -199,12 +205,13 @@ public sealed class CrashStateRun : IDisposable
     {
         DiskReplay replay = await DiskReplay.StartAsync(recording, scratch);
         StateSampler sampler = new(recording, seed: 0);
-        List<(QuietDisk Before, QuietDisk After)> disks = [];
+        List<(QuietDisk? Before, QuietDisk After)> disks = [];
         ImmutableDictionary<string, NeededObjects> images = ImmutableDictionary<string, NeededObjects>.Empty;
-        RootVerdict? first = null;
+        // Nothing is there before an install.
+        RootVerdict? first = recording.Operations[0].Name == InstallRecorder.Install ? RootVerdict.Empty : null;
         foreach (Stretch operation in recording.Operations)
         {
-            disks.Add((await LookAsync(operation.From), await LookAsync(operation.To)));
+            disks.Add((operation.Name == InstallRecorder.Install ? null : await LookAsync(operation.From), await LookAsync(operation.To)));
         }
 
         return [.. disks.Select(disk => new Expectation(disk.Before, disk.After, images))];

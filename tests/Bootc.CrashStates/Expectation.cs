@@ -65,21 +65,21 @@ public sealed record NeededObjects(ImmutableArray<string> Objects, ImmutableDict
 }
 
 /// <summary>What every state of an operation has to be like.</summary>
-/// <param name="Before">The disk before it.</param>
+/// <param name="Before">The disk before it; null where nothing booted from it, so that nothing need boot from it in between either.</param>
 /// <param name="After">The disk after it.</param>
 /// <param name="Images">What the images of the two deployments need.</param>
-public sealed record Expectation(QuietDisk Before, QuietDisk After, ImmutableDictionary<string, NeededObjects> Images)
+public sealed record Expectation(QuietDisk? Before, QuietDisk After, ImmutableDictionary<string, NeededObjects> Images)
 {
     /// <summary>What is wrong with a boot partition; null where nothing is.</summary>
-    public string? FindProblem(BootPartitionVerdict boot) =>
+    public string? FindProblem(BootPartitionVerdict boot) => Before is null && !boot.HasEntries ? null :
         boot.Problem
-        ?? (boot.Text != Before.Boot.Text && boot.Text != After.Boot.Text ? $"the menu is neither the old one nor the new one: {boot.Text}" : null)
+        ?? (boot.Text != Before?.Boot.Text && boot.Text != After.Boot.Text ? $"the menu is neither the old one nor the new one: {boot.Text}" : null)
         ?? boot.Kernels.Where(kernel => Known(kernel.Key) != kernel.Value).Select(kernel => $"{kernel.Key} is not what was written").FirstOrDefault();
 
     /// <summary>What is wrong with a root beside a good boot partition; null where nothing is.</summary>
     public string? FindProblem(BootPartitionVerdict boot, RootVerdict root, string repository)
     {
-        bool isNew = boot.Text == After.Boot.Text && After.Boot.Text != Before.Boot.Text;
+        bool isNew = boot.Text == After.Boot.Text && After.Boot.Text != Before?.Boot.Text;
         foreach (string id in boot.Deployments)
         {
             if (!root.Deployments.TryGetValue(id, out DeploymentVerdict? deployment))
@@ -87,7 +87,7 @@ public sealed record Expectation(QuietDisk Before, QuietDisk After, ImmutableDic
                 return $"the menu names {id}, which has no state";
             }
 
-            DeploymentVerdict[] allowed = [.. new[] { isNew ? null : Before.Root.Deployments.GetValueOrDefault(id), After.Root.Deployments.GetValueOrDefault(id) }.OfType<DeploymentVerdict>()];
+            DeploymentVerdict[] allowed = [.. new[] { isNew ? null : Before?.Root.Deployments.GetValueOrDefault(id), After.Root.Deployments.GetValueOrDefault(id) }.OfType<DeploymentVerdict>()];
             if (!allowed.Contains(deployment))
             {
                 return $"the state of {id} is {deployment} in place of {string.Join(" or ", allowed.Select(one => one.ToString()))}";
@@ -104,5 +104,5 @@ public sealed record Expectation(QuietDisk Before, QuietDisk After, ImmutableDic
             .FirstOrDefault(problem => problem is not null);
     }
 
-    private string? Known(string kernel) => Before.Boot.Kernels.GetValueOrDefault(kernel) ?? After.Boot.Kernels.GetValueOrDefault(kernel);
+    private string? Known(string kernel) => Before?.Boot.Kernels.GetValueOrDefault(kernel) ?? After.Boot.Kernels.GetValueOrDefault(kernel);
 }

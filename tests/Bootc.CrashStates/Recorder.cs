@@ -25,19 +25,25 @@ public static class Recorder
     public static async Task<Recording> EnsureAsync(string filesystem, CancellationToken cancellationToken)
     {
         await HostPackages.EnsureAsync(cancellationToken);
-        string @base = filesystem == "ext4" ? await LabImages.Debian : await LabImages.DebianWithAsync("initramfs-tools", "btrfs-progs", "xfsprogs");
+        string @base = await BaseFor(filesystem);
         string first = await UpdateImages.BuildAsync(@base, 1, karg: 1);
         // Another kernel, so that the boot partition gets one and loses one.
         string second = await UpdateImages.BuildAsync(@base, 2, karg: 2, UpdateImages.OtherInitrd);
         string part = await LabCache.OfCheckout.EnsureAsync(
-            $"recording-{filesystem}", $"3\n{first}\n{second}", folder => RecordAsync(folder, filesystem, first, second), cancellationToken);
+            $"recording-{filesystem}", $"4\n{first}\n{second}", folder => RecordAsync(folder, filesystem, first, second), cancellationToken);
         return Recording.Open(part);
     }
 
+    /// <summary>An image that can be installed on this file system.</summary>
+    internal static Task<string> BaseFor(string filesystem) =>
+        filesystem == "ext4" ? LabImages.Debian : LabImages.DebianWithAsync("initramfs-tools", "btrfs-progs", "xfsprogs");
+
+    /// <summary>The options of an install on it, on a kernel that may be without fs-verity.</summary>
+    internal static string[] OptionsFor(string filesystem) => ["--filesystem", filesystem, .. filesystem == "xfs" ? (string[])[] : ["--allow-missing-verity"]];
+
     private static async Task RecordAsync(string folder, string filesystem, string first, string second)
     {
-        string[] allowed = filesystem == "xfs" ? [] : ["--allow-missing-verity"];
-        InstalledMachine installed = await LabInstall.InstallAsync(first, $"recorded-{filesystem}", ["--filesystem", filesystem, .. allowed]);
+        InstalledMachine installed = await LabInstall.InstallAsync(first, $"recorded-{filesystem}", OptionsFor(filesystem));
         string disk = Path.Join(folder, "disk.img");
         await LabProgram.RunAsync("cp", ["--sparse=always", installed.State.Disk, disk]);
         Slice[] parts = await PartitionsAsync(disk);
@@ -53,6 +59,7 @@ public static class Recorder
         MachineState machine = new(disk, "raw", variables);
         string firstId = await UpdateAsync(folder, machine, registry, operations);
         string secondId = await GoBackAsync(folder, machine, firstId, operations);
+        operations.Insert(operations.FindIndex(operation => operation.Boot == 1), CountOf(Path.Join(folder, Recording.LogFile(1)), parts[1]));
         File.Delete(disk);
         await File.WriteAllTextAsync(
             Path.Join(folder, Recording.FactsFile),
@@ -96,6 +103,13 @@ public static class Recorder
         await guest.Qemu.Exited.WaitAsync(ShutdownLimit);
         operations.Add(new("finalize", 0, from, new FileInfo(log).Length));
         return id;
+    }
+
+    /// <summary>What the firmware and the boot loader wrote before the kernel did: the attempt was counted.</summary>
+    private static RecordedOperation CountOf(string log, Slice root)
+    {
+        using WriteLog requests = WriteLog.Open(log, [], out _);
+        return new("count", 1, 0, requests.Requests.First(request => request.IsWrite && root.Contains(request.Offset)).Start);
     }
 
     /// <summary>The second boot: goes back, takes that back, and removes the first version.</summary>
@@ -154,7 +168,8 @@ public static class Recorder
             : throw new InvalidOperationException($"{command}: exit code {answer.ExitCode}: {answer.Output}{answer.Error}");
     }
 
-    private static async Task<Slice[]> PartitionsAsync(string disk)
+    /// <summary>Where on a disk its partitions are.</summary>
+    internal static async Task<Slice[]> PartitionsAsync(string disk)
     {
         const int Sector = 512;
         using JsonDocument table = JsonDocument.Parse(await LabProgram.RunAsync("sfdisk", ["--json", disk]));
@@ -162,7 +177,8 @@ public static class Recorder
             .Select(part => new Slice(part.GetProperty("start").GetInt64() * Sector, part.GetProperty("size").GetInt64() * Sector))];
     }
 
-    private static Task<string> SliceAsync(string disk, Slice part, string to) => LabProgram.RunAsync("dd",
+    /// <summary>Makes a file of a part of a disk.</summary>
+    internal static Task<string> SliceAsync(string disk, Slice part, string to) => LabProgram.RunAsync("dd",
     [
         $"if={disk}", $"of={to}", "bs=1M", "conv=sparse", "status=none", "iflag=skip_bytes,count_bytes",
         string.Create(CultureInfo.InvariantCulture, $"skip={part.Start}"), string.Create(CultureInfo.InvariantCulture, $"count={part.Size}"),

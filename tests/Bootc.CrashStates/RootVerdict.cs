@@ -18,11 +18,16 @@ public sealed record RootVerdict(
     ImmutableDictionary<string, string> Images,
     ImmutableDictionary<string, long> Objects)
 {
+    /// <summary>Nothing.</summary>
+    public static RootVerdict Empty { get; } = new(
+        ImmutableDictionary<string, DeploymentVerdict>.Empty, ImmutableDictionary<string, string>.Empty, ImmutableDictionary<string, long>.Empty);
+
     // Neither times that reading changes, nor the number of tar's process.
     private const string Look =
         """
         cd "$1"
         for d in state/deploy/[0-9a-f]*; do
+          [ -d "$d" ] || continue
           id=${d##*/}
           printf 'deployment %s %s %s %s\n' "$id" \
             "$(tar -C "$d" --sort=name --numeric-owner --xattrs --pax-option=exthdr.name=%d/%f,delete=atime,delete=ctime -c etc 2>&1 | sha256sum | cut -c1-64)" \
@@ -31,7 +36,7 @@ public sealed record RootVerdict(
         for i in composefs/images/*; do
           [ -h "$i" ] && printf 'image %s %s\n' "${i##*/}" "$(readlink "$i")"
         done
-        find composefs/objects -type f -printf 'object %P %s\n'
+        [ ! -d composefs/objects ] || find composefs/objects -type f -printf 'object %P %s\n'
         """;
 
     /// <summary>Looks at a root.</summary>

@@ -10,6 +10,9 @@ namespace Bootc.CrashStates;
 /// <param name="Content">Where in the log what was written stands.</param>
 public sealed record LoggedRequest(long Offset, int Length, bool IsFlush, long Content)
 {
+    /// <summary>The length of the log before this write.</summary>
+    public long Start => Content - WriteLog.Sector;
+
     /// <summary>Whether it changes the disk.</summary>
     public bool IsWrite => Length > 0;
 }
@@ -21,7 +24,7 @@ public sealed record LoggedRequest(long Offset, int Length, bool IsFlush, long C
 public sealed class WriteLog : IDisposable
 {
     private const ulong Magic = 0x6a736677736872;
-    private const int Sector = 512;
+    internal const int Sector = 512;
     private const int Flush = 1;
 
     private readonly Fd _file;

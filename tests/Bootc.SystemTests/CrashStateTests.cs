@@ -3,8 +3,8 @@ using Bootc.CrashStates;
 namespace Bootc.SystemTests;
 
 /// <summary>
-/// Power cuts at a sample of the points of a recorded update, rollback and removal: what boots is the old menu or the new one, whole, and
-/// the machine goes on from there. <c>scripts/crash-states</c> judges more.
+/// Power cuts at a sample of the points of a recorded install, update, count of a boot, rollback and removal: what boots is the old menu or the new one,
+/// whole, and the machine goes on from there. <c>scripts/crash-states</c> judges more.
 /// </summary>
 public sealed class CrashStateTests
 {
@@ -24,6 +24,27 @@ public sealed class CrashStateTests
     public Task No_power_cut_does_so_on_other_file_systems(string filesystem) => ShouldHoldAsync(filesystem);
 
     [Fact]
+    public Task No_power_cut_makes_a_disk_boot_before_all_of_it_is_installed() => ShouldNotBootEarlyAsync("ext4");
+
+    [Theory]
+    [Trait("Category", "All")]
+    [InlineData("xfs")]
+    [InlineData("btrfs")]
+    public Task No_power_cut_makes_one_with_another_file_system_boot_early(string filesystem) => ShouldNotBootEarlyAsync(filesystem);
+
+    [Fact]
+    [Trait("Category", "All")]
+    public async Task Without_the_barriers_of_an_install_there_are_such_power_cuts()
+    {
+        using CrashStateRun run = await CrashStateRun.StartInstallAsync("ext4", CancellationToken.None);
+
+        IReadOnlyList<OperationReport> reports = await run.MutateAsync(Seed);
+
+        reports.Should().Contain(report => report.Failing > 0 && report.Operation.Contains("root,"), string.Join('\n', reports))
+            .And.Contain(report => report.Failing > 0 && report.Operation.Contains("ESP,"));
+    }
+
+    [Fact]
     [Trait("Category", "All")]
     public async Task Without_the_barriers_of_a_rollback_there_are_such_power_cuts()
     {
@@ -34,17 +55,28 @@ public sealed class CrashStateTests
         reports.Where(report => report.Failing > 0).Should().HaveCountGreaterThanOrEqualTo(2, string.Join('\n', reports));
     }
 
+    private static async Task ShouldNotBootEarlyAsync(string filesystem)
+    {
+        using CrashStateRun run = await CrashStateRun.StartInstallAsync(filesystem, CancellationToken.None);
+
+        OperationReport report = (await run.RunAsync(States, GoOn, Seed)).Single();
+
+        report.Problem.Should().BeNull(report.ToString());
+        report.States.Should().BeGreaterThan(States / 4);
+    }
+
     private static async Task ShouldHoldAsync(string filesystem)
     {
         using CrashStateRun run = await CrashStateRun.StartAsync(filesystem, CancellationToken.None);
 
         IReadOnlyList<OperationReport> reports = await run.RunAsync(States, GoOn, Seed);
 
-        reports.Select(report => report.Operation).Should().Equal("stage", "finalize", "rollback", "garbage");
+        reports.Select(report => report.Operation).Should().Equal("stage", "finalize", "count", "rollback", "garbage");
         foreach (OperationReport report in reports)
         {
             report.Problem.Should().BeNull(report.ToString());
-            report.States.Should().BeGreaterThan(States / 4);
+            // The boot loader counts with one sector.
+            report.States.Should().BeGreaterThan(report.Operation == "count" ? GoOn : States / 4);
             report.GoneOn.Should().BeGreaterThanOrEqualTo(GoOn);
         }
     }

@@ -12,6 +12,9 @@ public interface IBootFilesystem : IDisposable
     /// <summary>Writes a new file; its directory exists.</summary>
     Task WriteFileAsync(string path, Stream content, CancellationToken cancellationToken);
 
+    /// <summary>Gives a file another name in its directory, with one write of one sector where both names are in it.</summary>
+    Task RenameAsync(string path, string newPath, CancellationToken cancellationToken);
+
     /// <summary>Makes all of it durable.</summary>
     void Sync();
 }

@@ -35,6 +35,12 @@ public sealed class MountedBootFilesystem : IBootFilesystem
         await content.CopyToAsync(file, 1 << 20, cancellationToken);
     }
 
+    public Task RenameAsync(string path, string newPath, CancellationToken cancellationToken)
+    {
+        _root.Rename(path, newPath);
+        return Task.CompletedTask;
+    }
+
     public void Sync()
     {
         // syncfs sends vfat's blocks without a flush of the disk's cache; fsync of any file on it sends the flush.

@@ -26,6 +26,9 @@ public sealed class MtoolsBootFilesystem(string device, Programs programs) : IBo
     public async Task WriteFileAsync(string path, Stream content, CancellationToken cancellationToken) =>
         await programs.RunAsync("mcopy", ["-i", device, "-", $"::/{path}"], content, Environment, cancellationToken);
 
+    public async Task RenameAsync(string path, string newPath, CancellationToken cancellationToken) =>
+        await programs.RunAsync("mren", ["-i", device, $"::/{path}", $"::/{newPath}"], environment: Environment, cancellationToken: cancellationToken);
+
     public void Sync()
     {
         using Fd node = Fd.OpenReadWrite(device);

@@ -15,6 +15,9 @@ public sealed class SystemdBoot
     /// <summary>Tells kernel-install and bootctl that the entries here are of type 1 (systemd's BOOT.md).</summary>
     private const string EntriesFormat = "type1\n";
 
+    /// <summary>Boot loaders take names that end in <c>.conf</c> for entries, and no others.</summary>
+    private const string UnfinishedSuffix = ".new";
+
     private const int RandomSeedBytes = 32;
 
     private readonly ImageFiles _files;
@@ -46,7 +49,7 @@ public sealed class SystemdBoot
     internal static BootcException Missing(string path) =>
         new($"the image has no boot loader: neither {path} nor {path}.signed; install systemd-boot in it");
 
-    /// <summary>Fills an empty ESP so that it boots one deployment. The entry comes last: before it nothing boots.</summary>
+    /// <summary>Fills an empty ESP so that it boots one deployment. The entry gets its name last: before that nothing boots.</summary>
     /// <param name="esp">The ESP.</param>
     /// <param name="deployment">The deployment's id.</param>
     /// <param name="kernel">Its kernel and initrd.</param>
@@ -81,8 +84,11 @@ public sealed class SystemdBoot
             await WriteAsync("loader/random-seed", RandomNumberGenerator.GetBytes(RandomSeedBytes));
         }
 
+        // Its content comes before its name, too: the boot loader would start a kernel by half an entry.
+        string path = $"{BootLayout.Entries}/{entry.Name}";
+        await WriteAsync(path + UnfinishedSuffix, entry.Content.ToArray());
         esp.Sync();
-        await WriteAsync($"{BootLayout.Entries}/{entry.Name}", entry.Content.ToArray());
+        await esp.RenameAsync(path + UnfinishedSuffix, path, cancellationToken);
         esp.Sync();
 
         async Task CopyAsync(Inode.RegularFile file, string path)

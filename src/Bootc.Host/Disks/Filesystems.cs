@@ -18,7 +18,7 @@ public sealed class Filesystems(Programs programs)
 
     /// <summary>The programs that an install with such a root runs.</summary>
     public static IEnumerable<string> ProgramsFor(RootFilesystem type) =>
-        ["sfdisk", "wipefs", "mkfs.fat", type.MakeProgram, .. KernelHas("vfat") ? (string[])[] : ["mmd", "mcopy"]];
+        ["sfdisk", "wipefs", "mkfs.fat", type.MakeProgram, .. KernelHas("vfat") ? (string[])[] : ["mmd", "mcopy", "mren"]];
 
     /// <summary>Makes an empty root file system.</summary>
     public Task MakeRootAsync(RootFilesystem type, string device, Guid uuid, CancellationToken cancellationToken)

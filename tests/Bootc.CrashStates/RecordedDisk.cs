@@ -1,0 +1,76 @@
+using System.Diagnostics;
+using Bootc.Linux;
+using Bootc.Testing;
+using Bootc.Testing.Vm;
+
+namespace Bootc.CrashStates;
+
+/// <summary>
+/// A block device of this machine that a program records: a loop device over a file that <c>qemu-storage-daemon</c> exports by FUSE, with
+/// <c>blklogwrites</c> below it.
+/// </summary>
+public sealed class RecordedDisk : IAsyncDisposable
+{
+    private static readonly TimeSpan Starting = TimeSpan.FromSeconds(30);
+
+    private readonly Process _daemon;
+
+    private RecordedDisk(Process daemon, string device)
+    {
+        _daemon = daemon;
+        Device = device;
+    }
+
+    /// <summary>Its node in <c>/dev</c>.</summary>
+    public string Device { get; }
+
+    /// <summary>Attaches a disk image file.</summary>
+    /// <param name="disk">The file.</param>
+    /// <param name="log">The file for the recording; it is emptied.</param>
+    public static async Task<RecordedDisk> AttachAsync(string disk, string log)
+    {
+        string export = disk + ".export";
+        await File.WriteAllBytesAsync(log, []);
+        await File.WriteAllBytesAsync(export, []);
+        DebianTree tools = await Lab.ToolsTree;
+        Process daemon = Process.Start(new ProcessStartInfo(tools.Loader, tools.ArgumentsOf(
+            "qemu-storage-daemon",
+            // Flushes are recorded above these, and need not reach this machine's disk.
+            "--blockdev", $"driver=file,filename={disk},node-name=data,cache.no-flush=on",
+            "--blockdev", $"driver=file,filename={log},node-name=log,cache.no-flush=on",
+            "--blockdev", "driver=blklogwrites,node-name=recorded,file=data,log=log",
+            "--export", $"type=fuse,id=export,node-name=recorded,mountpoint={export},writable=on")))!;
+        try
+        {
+            long began = Environment.TickCount64;
+            while (new FileInfo(export).Length == 0)
+            {
+                if (daemon.HasExited || Environment.TickCount64 - began > Starting.TotalMilliseconds)
+                {
+                    throw new InvalidOperationException($"{disk} is not exported");
+                }
+
+                await Task.Delay(50);
+            }
+
+            string device = (await LabProgram.RunAsync("losetup", ["--show", "--find", "--partscan", export])).Trim();
+            // Discards would say nothing here, but would have to be replayed.
+            await File.WriteAllTextAsync($"/sys/block/{Path.GetFileName(device)}/queue/discard_max_bytes", "0");
+            return new(daemon, device);
+        }
+        catch
+        {
+            daemon.Kill();
+            daemon.Dispose();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await LabProgram.RunAsync("losetup", ["--detach", Device]);
+        await LabProgram.RunAsync("kill", [$"{_daemon.Id}"]);
+        await _daemon.WaitForExitAsync();
+        _daemon.Dispose();
+    }
+}
