@@ -4,8 +4,8 @@ using Bootc.Testing.Vm;
 namespace Bootc.SystemTests;
 
 /// <summary>
-/// Machines to which nobody attends: one loses its power, the other is left to its timer, which finds version 2, asks before the reboot, and
-/// respects a rollback.
+/// Machines to which nobody attends: one loses its power, gets too little memory, another clock, and damage; the other is left to its timer, which
+/// finds version 2, asks before the reboot, and respects a rollback.
 /// </summary>
 [Trait("Category", "All")]
 public sealed class UpdateMishapTests(UpdateMishapTests.Walks walks) : IClassFixture<UpdateMishapTests.Walks>
@@ -14,7 +14,7 @@ public sealed class UpdateMishapTests(UpdateMishapTests.Walks walks) : IClassFix
     private const string Hook = "/etc/bootc/before-reboot.d/50-hold";
 
     [Fact]
-    public Task An_update_that_a_power_cut_lost_is_reported_and_comes_with_the_next_upgrade() => walks.First;
+    public Task A_machine_gets_over_a_lost_update_little_memory_a_wrong_clock_and_damage() => walks.First;
 
     [Fact]
     public Task The_timer_updates_a_machine_that_was_found_good_when_every_hook_agrees() => walks.Second;
@@ -35,6 +35,64 @@ public sealed class UpdateMishapTests(UpdateMishapTests.Walks walks) : IClassFix
             (status.Output + status.Error).Should().Contain("the machine went down without a shutdown");
             await machine.RebootAsync("bootc upgrade --apply && sleep 300");
             await machine.ShouldRunAsync(2, rollback: 1, etc: "2\nimage-2");
+
+            await machine.PublishAsync(3, karg: 3, UpdateImages.OtherInitrd);
+            await WhatMemoryWasTooLittleForIsDoneWhenThereIsMoreAsync(machine);
+            await WithTheClockSetBackOnlyTheRegistryCannotBeAskedAsync(machine);
+            await machine.ShouldRunAsync(3, rollback: 2, etc: "3\nimage-3");
+
+            await DamageIsHealedWhileTheMachineRunsAsync(machine);
+            await machine.RebootAsync();
+            await machine.ShouldRunAsync(3, rollback: 2, etc: "3\nimage-3");
+        }
+
+        private static async Task WhatMemoryWasTooLittleForIsDoneWhenThereIsMoreAsync(FollowingMachine machine)
+        {
+            GuestAnswer killed = await machine.TryRunAsync(Upgrade(megabytes: 16));
+
+            killed.ExitCode.Should().NotBe(0);
+            (await machine.StagedVersionAsync()).Should().BeNull();
+            await machine.RunAsync(Upgrade(megabytes: 150));
+            (await machine.StagedVersionAsync()).Should().Be("3");
+
+            static string Upgrade(int megabytes) => $"systemd-run --quiet --wait --pipe -p MemoryMax={megabytes}M -p MemorySwapMax=0 bootc upgrade --quiet";
+        }
+
+        private static async Task WithTheClockSetBackOnlyTheRegistryCannotBeAskedAsync(FollowingMachine machine)
+        {
+            await machine.RunAsync("date -s '2001-02-03 04:05'");
+
+            GuestAnswer check = await machine.TryRunAsync("bootc upgrade --check");
+
+            check.ExitCode.Should().Be(1);
+            check.Error.Should().MatchRegex("the certificate of 10\\.0\\.2\\.2:[0-9]+ is valid from .* and the clock of this machine says 2001-02-03 04:0.; is it right\\?");
+            (await machine.StagedVersionAsync()).Should().Be("3");
+            await machine.RebootAsync();
+        }
+
+        private static async Task DamageIsHealedWhileTheMachineRunsAsync(FollowingMachine machine)
+        {
+            // A file that nobody reads, and its object.
+            string damaged = await machine.RunAsync(
+                """
+                mount -o remount,rw /sysroot
+                file=$(find /usr/share -xdev -type f -size +20k | sort | head -1)
+                object=$(find /sysroot/composefs/objects -type f -size $(stat -c %s "$file")c -exec cmp -s {} "$file" \; -print | head -1)
+                sha256sum "$file"
+                truncate -s 100 "$object"
+                rm /sysroot/composefs/meta.json /boot/loader/entries/bootc_*-0.conf
+                for initrd in /boot/EFI/Linux/*/initrd; do truncate -s 1M "$initrd"; done
+                mount -o remount,ro /sysroot
+                """);
+
+            GuestAnswer look = await machine.TryRunAsync("bootc doctor --quiet");
+            look.ExitCode.Should().Be(1);
+            look.Output.Should().Contain("has other content than its name says").And.Contain("meta.json of the repository is missing")
+                .And.Contain("has lost its boot entry").And.Contain("is missing from, or not whole in,");
+            await machine.RunAsync("bootc doctor --fix --quiet");
+
+            await machine.RunAsync("bootc doctor --quiet && bootc internals composefs fsck --repo /sysroot/composefs");
+            await machine.RunAsync($"sync; echo 2 > /proc/sys/vm/drop_caches; echo '{damaged}' | sha256sum -c --quiet");
         }
 
         protected override async Task WalkSecondAsync(UpdateLab lab)

@@ -6,6 +6,9 @@ namespace Bootc.Testing;
 /// <summary>The lab from the command line, for the scripts.</summary>
 internal static class Program
 {
+    /// <summary>How long what was started may take to end and to tidy up when this is stopped.</summary>
+    private static readonly TimeSpan Ending = TimeSpan.FromSeconds(30);
+
     private static async Task<int> Main(string[] arguments)
     {
         RootCommand root = new("The lab of bootc's tests")
@@ -19,7 +22,7 @@ internal static class Program
         };
         try
         {
-            return await root.Parse(arguments).InvokeAsync(new() { EnableDefaultExceptionHandler = false });
+            return await root.Parse(arguments).InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = Ending });
         }
         catch (Exception failure) when (failure is InvalidOperationException or TimeoutException or IOException or CliWrap.Exceptions.CliWrapException)
         {

@@ -61,6 +61,47 @@ public sealed class RegistryImageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Takes_up_a_blob_in_the_middle_of_which_the_token_expired_with_another()
+    {
+        int tokens = 0;
+        _registry.Before = async context =>
+        {
+            if (context.Request.Path == "/token")
+            {
+                await context.Response.WriteAsync($$"""{"token": "t{{++tokens}}"}""");
+                return true;
+            }
+
+            if (context.Request.Headers.Authorization != $"Bearer t{tokens}" || tokens == 0)
+            {
+                context.Response.StatusCode = 401;
+                context.Response.Headers.WWWAuthenticate = $"Bearer realm=\"https://{_registry.Host}/token\",service=\"s\"";
+                return true;
+            }
+
+            if (!IsBlob(context) || tokens > 1)
+            {
+                return false;
+            }
+
+            // From here on the first token is none, and the connection ends.
+            tokens = 100;
+            context.Response.ContentLength = _registry.Layer.Length;
+            await context.Response.Body.WriteAsync(_registry.Layer.AsMemory(0, 100_000));
+            await context.Response.Body.FlushAsync();
+            await Task.Delay(100);
+            context.Abort();
+            return true;
+        };
+
+        await _registry.PullAsync(_registry.Access with { Logins = Login(_registry.Host) });
+
+        tokens.Should().Be(101);
+        _registry.Requests.Last().Should().Match<(string Path, string? Authorization, string? Range)>(
+            request => request.Authorization == "Bearer t101" && request.Range!.StartsWith("bytes="));
+    }
+
+    [Fact]
     public async Task Skips_what_it_has_where_a_registry_knows_no_ranges()
     {
         int times = 0;
