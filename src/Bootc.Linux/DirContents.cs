@@ -128,6 +128,18 @@ public sealed unsafe partial class Dir
     public void WriteAtomically(string name, string content, uint mode = Mode644) =>
         WriteAtomically(name, Encoding.UTF8.GetBytes(content), mode);
 
+    /// <summary>Removes all whose names begin with <see cref="UnfinishedPrefix"/>, directories with what is in them.</summary>
+    public void RemoveUnfinished()
+    {
+        foreach (DirEntry entry in Entries())
+        {
+            if (entry.Text.StartsWith(UnfinishedPrefix, StringComparison.Ordinal))
+            {
+                TryRemoveTree(entry.Name);
+            }
+        }
+    }
+
     public void SetPermissions(PathName name, uint permissions)
     {
         fixed (byte* p = name.Terminated)

@@ -28,7 +28,9 @@ public sealed class CrashStateJudge(Recording recording, Scratch scratch)
         BootPartitionVerdict boot = await _boot.GetOrAdd(
             state.NameOf(recording.Facts.Esp, recording), _ => new(() => BootPartitionVerdict.JudgeAsync(scratch[esp]))).Value;
         string? problem = expected.FindProblem(boot)
-            ?? (!boot.HasEntries ? null : await _both.GetOrAdd($"{boot.Text} {state.NameOf(recording.Facts.Root, recording)}", _ => new(() => JudgeRootAsync(expected, boot, root))).Value);
+            ?? (boot.HasEntries
+                ? await _both.GetOrAdd($"{boot.Text} {state.NameOf(recording.Facts.Root, recording)}", _ => new(() => JudgeRootAsync(expected, boot, root))).Value
+                : null);
         _isKnown[NameOf(state)] = true;
         return problem;
     }

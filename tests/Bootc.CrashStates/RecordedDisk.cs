@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using Bootc.Linux;
 using Bootc.Testing;
-using Bootc.Testing.Vm;
 
 namespace Bootc.CrashStates;
 
@@ -14,10 +12,12 @@ public sealed class RecordedDisk : IAsyncDisposable
     private static readonly TimeSpan Starting = TimeSpan.FromSeconds(30);
 
     private readonly Process _daemon;
+    private readonly string _export;
 
-    private RecordedDisk(Process daemon, string device)
+    private RecordedDisk(Process daemon, string export, string device)
     {
         _daemon = daemon;
+        _export = export;
         Device = device;
     }
 
@@ -56,12 +56,11 @@ public sealed class RecordedDisk : IAsyncDisposable
             string device = (await LabProgram.RunAsync("losetup", ["--show", "--find", "--partscan", export])).Trim();
             // Discards would say nothing here, but would have to be replayed.
             await File.WriteAllTextAsync($"/sys/block/{Path.GetFileName(device)}/queue/discard_max_bytes", "0");
-            return new(daemon, device);
+            return new(daemon, export, device);
         }
         catch
         {
-            daemon.Kill();
-            daemon.Dispose();
+            await EndAsync(daemon, export);
             throw;
         }
     }
@@ -69,8 +68,15 @@ public sealed class RecordedDisk : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await LabProgram.RunAsync("losetup", ["--detach", Device]);
-        await LabProgram.RunAsync("kill", [$"{_daemon.Id}"]);
-        await _daemon.WaitForExitAsync();
-        _daemon.Dispose();
+        await EndAsync(_daemon, _export);
+    }
+
+    /// <summary>Asked to end, unlike killed, the daemon unmounts what it exports.</summary>
+    private static async Task EndAsync(Process daemon, string export)
+    {
+        await LabProgram.TryRunAsync("kill", [$"{daemon.Id}"]);
+        await daemon.WaitForExitAsync();
+        daemon.Dispose();
+        File.Delete(export);
     }
 }

@@ -122,7 +122,7 @@ public sealed class DeploymentStore(Dir sysroot)
     public ImmutableArray<ObjectId> Remove(Func<ObjectId, bool> unwanted)
     {
         using Dir? states = sysroot.TryOpenDir(StateLayout.Deployments);
-        RemoveUnfinished(states);
+        states?.RemoveUnfinished();
         ImmutableArray<ObjectId> removed = [.. Ids().Where(unwanted)];
         foreach (ObjectId id in removed)
         {
@@ -130,20 +130,9 @@ public sealed class DeploymentStore(Dir sysroot)
             states!.Rename(id.ToString(), Dir.UnfinishedPrefix + id);
         }
 
-        RemoveUnfinished(states);
+        states?.RemoveUnfinished();
         states?.Sync();
         return removed;
-    }
-
-    private static void RemoveUnfinished(Dir? states)
-    {
-        foreach (DirEntry entry in states?.Entries() ?? [])
-        {
-            if (entry.Text.StartsWith(Dir.UnfinishedPrefix, StringComparison.Ordinal))
-            {
-                states!.TryRemoveTree(entry.Name);
-            }
-        }
     }
 
     /// <summary>The files of an image of the repository, verified by its id.</summary>

@@ -146,10 +146,7 @@ public sealed class MachineRecords(Dir sysroot)
     public void RemoveUnfinished()
     {
         using Dir? folder = sysroot.TryOpenDir(Folder);
-        foreach (DirEntry entry in (folder?.Entries() ?? []).Where(entry => entry.Text.StartsWith(Dir.UnfinishedPrefix, StringComparison.Ordinal)))
-        {
-            folder!.TryRemoveFile(entry.Name);
-        }
+        folder?.RemoveUnfinished();
     }
 
     private T? Read<T>(string name, JsonTypeInfo<T> type)

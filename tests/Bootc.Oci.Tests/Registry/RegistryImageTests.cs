@@ -46,11 +46,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
                 return false;
             }
 
-            context.Response.ContentLength = _registry.Layer.Length;
-            await context.Response.Body.WriteAsync(_registry.Layer.AsMemory(0, 100_000));
-            await context.Response.Body.FlushAsync();
-            await Task.Delay(100);
-            context.Abort();
+            await BreakOffAsync(context);
             return true;
         };
 
@@ -86,11 +82,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
 
             // From here on the first token is none, and the connection ends.
             tokens = 100;
-            context.Response.ContentLength = _registry.Layer.Length;
-            await context.Response.Body.WriteAsync(_registry.Layer.AsMemory(0, 100_000));
-            await context.Response.Body.FlushAsync();
-            await Task.Delay(100);
-            context.Abort();
+            await BreakOffAsync(context);
             return true;
         };
 
@@ -541,6 +533,15 @@ public sealed class RegistryImageTests : IAsyncLifetime
 
         mirror.Requests.Should().HaveCount(3, "manifest and config are there, and the blob is asked for");
         _registry.Requests.Should().ContainSingle().Which.Path.Should().EndWith(_registry.LayerDigest.ToString());
+    }
+
+    private async Task BreakOffAsync(HttpContext context)
+    {
+        context.Response.ContentLength = _registry.Layer.Length;
+        await context.Response.Body.WriteAsync(_registry.Layer.AsMemory(0, 100_000));
+        await context.Response.Body.FlushAsync();
+        await Task.Delay(100);
+        context.Abort();
     }
 
     private static string Basic() => "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"user:{Secret}"));
