@@ -1,6 +1,9 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using Bootc.Linux;
+using Bootc.Testing;
 
 namespace Bootc.Host.Tests.Operations;
 
@@ -11,94 +14,37 @@ namespace Bootc.Host.Tests.Operations;
 /// <param name="Folder">A folder; what is outside of it does not count.</param>
 internal sealed record CallFault(Errno Errno, int From, bool GoesOn, string Folder)
 {
-    // A full disk still takes what needs no new block.
-    private static readonly HashSet<string> NeedNoRoom = ["fsync", "fdatasync", "syncfs", "unlinkat", "unlink", "rmdir", "fchmodat", "fchownat", "utimensat", "lremovexattr"];
-
-    private int _seen;
-
     /// <summary>The first call that failed, with what it was about; null where none did.</summary>
-    public string? First { get; private set; }
-
-    /// <summary>Whether this call, the next one that changes something in the folder, fails.</summary>
-    public bool Hits(string call, string path)
-    {
-        _seen++;
-        bool hits = (GoesOn ? _seen >= From : _seen == From) && (Errno != Errno.ENOSPC || !NeedNoRoom.Contains(call));
-        First ??= hits ? $"{call} {path}" : null;
-        return hits;
-    }
+    public string? First { get; set; }
 }
 
 /// <summary>
 /// A thread whose system calls that change files can be made to fail, one or all after it. The kernel stops each of them and asks what is to become
-/// of it: seccomp(2), SECCOMP_RET_USER_NOTIF. Threads that it starts are treated alike.
+/// of it: seccomp(2), SECCOMP_RET_USER_NOTIF; <c>answer_calls.py</c> beside this file answers. Threads that it starts are treated alike.
 /// </summary>
 internal static unsafe partial class FailingCalls
 {
-    private const uint Continue = 1;
     private const uint CreatingFlags = 0x400040;
 
-    // x86-64; the flags of openat decide.
-    private const int OpenAt = 257;
+    // x86-64; the flags of openat decide. The script knows what each is.
+    private const uint OpenAt = 257;
 
-    private static readonly Dictionary<int, (string Name, Where Path)> Calls = new()
-    {
-        [1] = ("write", Where.Descriptor),
-        [18] = ("pwrite64", Where.Descriptor),
-        [77] = ("ftruncate", Where.Descriptor),
-        [285] = ("fallocate", Where.Descriptor),
-        [74] = ("fsync", Where.Descriptor),
-        [75] = ("fdatasync", Where.Descriptor),
-        [306] = ("syncfs", Where.Descriptor),
-        [258] = ("mkdirat", Where.At),
-        [259] = ("mknodat", Where.At),
-        [263] = ("unlinkat", Where.At),
-        [266] = ("symlinkat", Where.SecondAt),
-        [265] = ("linkat", Where.ThirdAt),
-        [264] = ("renameat", Where.ThirdAt),
-        [316] = ("renameat2", Where.ThirdAt),
-        [268] = ("fchmodat", Where.At),
-        [452] = ("fchmodat2", Where.At),
-        [260] = ("fchownat", Where.At),
-        [280] = ("utimensat", Where.At),
-        [189] = ("lsetxattr", Where.Path),
-        [198] = ("lremovexattr", Where.Path),
-        [83] = ("mkdir", Where.Path),
-        [87] = ("unlink", Where.Path),
-        [84] = ("rmdir", Where.Path),
-        [82] = ("rename", Where.SecondPath),
-        [OpenAt] = ("openat", Where.At),
-    };
+    private static readonly uint[] Numbers =
+        [1, 18, 77, 285, 74, 75, 306, 258, 259, 263, 266, 265, 264, 316, 268, 452, 260, 280, 189, 198, 83, 87, 84, 82];
 
     private static readonly BlockingCollection<Action> Work = [];
-    private static readonly TaskCompletionSource<int> Listener = new();
+    private static readonly Process Answering = StartAnswering();
 
-    private static volatile CallFault? _fault;
-
-    static FailingCalls()
+    static FailingCalls() => new Thread(() =>
     {
-        // The one that answers is never itself asked about.
-        new Thread(Answer) { IsBackground = true }.Start();
-        new Thread(() =>
+        Listen();
+        Require(Answering.StandardOutput.ReadLine() == "ready");
+        foreach (Action action in Work.GetConsumingEnumerable())
         {
-            Listener.SetResult(Listen());
-            foreach (Action action in Work.GetConsumingEnumerable())
-            {
-                action();
-            }
-        })
-        { IsBackground = true }.Start();
-    }
-
-    private enum Where
-    {
-        Descriptor,
-        Path,
-        SecondPath,
-        At,
-        SecondAt,
-        ThirdAt,
-    }
+            action();
+        }
+    })
+    { IsBackground = true }.Start();
 
     /// <summary>Runs an operation, all of it on one thread as far as it does not start others.</summary>
     /// <returns>How it failed; null where it did not.</returns>
@@ -108,31 +54,44 @@ internal static unsafe partial class FailingCalls
         Work.Add(() =>
         {
             using OneThread context = new();
-            _fault = fault;
+            Exception? failure = null;
+            Ask(JsonSerializer.Serialize(new { folder = fault.Folder, errno = (int)fault.Errno, start = fault.From, goes_on = fault.GoesOn }));
             try
             {
                 context.Run(operation);
-                done.SetResult(null);
             }
             catch (Exception e)
             {
-                done.SetResult(e);
+                failure = e;
             }
-            finally
-            {
-                _fault = null;
-            }
+
+            fault.First = Ask("null");
+            done.SetResult(failure);
         });
         return done.Task;
     }
 
-    private static int Listen()
+    private static Process StartAnswering()
+    {
+        string script = Checkout.PathOf("tests", "Bootc.Host.Tests", "Operations", "answer_calls.py");
+        return Process.Start(new ProcessStartInfo("python3", [script, $"{Environment.ProcessId}"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+    }
+
+    /// <summary>Begins a fault, or ends it.</summary>
+    /// <returns>What failed first until now.</returns>
+    private static string? Ask(string line)
+    {
+        Answering.StandardInput.WriteLine(line);
+        Answering.StandardInput.Flush();
+        return JsonSerializer.Deserialize<string?>(Answering.StandardOutput.ReadLine() ?? throw new InvalidOperationException("nobody answers any more"));
+    }
+
+    private static void Listen()
     {
         List<BpfInstruction> program = [new(0x20, 0, 0, 0)];
-        int[] numbers = [.. Calls.Keys.Except([OpenAt])];
-        for (int i = 0; i < numbers.Length; i++)
+        for (int i = 0; i < Numbers.Length; i++)
         {
-            program.Add(new(0x15, (byte)(numbers.Length - i + 3), 0, (uint)numbers[i]));
+            program.Add(new(0x15, (byte)(Numbers.Length - i + 3), 0, Numbers[i]));
         }
 
         program.AddRange(
@@ -146,60 +105,22 @@ internal static unsafe partial class FailingCalls
         fixed (BpfInstruction* first = program.ToArray())
         {
             BpfProgram filter = new() { Length = (ushort)program.Count, First = first };
-            int listener = (int)Seccomp(317, 1, 1 << 3, &filter);
-            return listener >= 0 ? listener : throw new InvalidOperationException($"seccomp: errno {Marshal.GetLastPInvokeError()}");
+            // Once it was asked about, a signal does not make the call begin anew and be counted twice.
+            const nuint NewListener = 1 << 3, WaitKillable = 1 << 5;
+            Require(Seccomp(317, 1, NewListener | WaitKillable, &filter) >= 0);
         }
     }
 
-    private static void Answer()
+    private static void Require(bool good)
     {
-        int listener = Listener.Task.GetAwaiter().GetResult();
-        while (true)
+        if (!good)
         {
-            Notification call = default;
-            if (IoCtl(listener, 0xc0502100, &call) != 0)
-            {
-                // A thread that went away meanwhile.
-                continue;
-            }
-
-            CallFault? fault = _fault;
-            bool fails = fault is not null && PathOf(call) is { } path && path.StartsWith(fault.Folder, StringComparison.Ordinal)
-                && fault.Hits(Calls[call.Number].Name, path[fault.Folder.Length..]);
-            Answered answer = fails ? new() { Id = call.Id, Error = -(int)fault!.Errno } : new() { Id = call.Id, Flags = Continue };
-            IoCtl(listener, 0xc0182101, &answer);
+            throw new InvalidOperationException($"calls cannot be made to fail here: errno {Marshal.GetLastPInvokeError()}");
         }
     }
-
-    private static string? PathOf(in Notification call) => Calls[call.Number].Path switch
-    {
-        Where.Descriptor => Link((int)call.A0),
-        Where.Path => Resolve(call.A0),
-        Where.SecondPath => Resolve(call.A1),
-        Where.At => Resolve(call.A1, (int)call.A0),
-        Where.SecondAt => Resolve(call.A2, (int)call.A1),
-        _ => Resolve(call.A3, (int)call.A2),
-    };
-
-    private static string? Resolve(ulong name, int folder = -100)
-    {
-        string path = Marshal.PtrToStringUTF8((nint)name) ?? "";
-        if (path.StartsWith("/proc/self/fd/", StringComparison.Ordinal))
-        {
-            string[] parts = path["/proc/self/fd/".Length..].Split('/', 2);
-            return Path.Join(Link(int.Parse(parts[0])), parts.ElementAtOrDefault(1));
-        }
-
-        return Path.IsPathRooted(path) || folder < 0 ? path : Path.Join(Link(folder), path);
-    }
-
-    private static string? Link(int descriptor) => new FileInfo($"/proc/self/fd/{descriptor}").LinkTarget;
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint Seccomp(nint number, nuint operation, nuint flags, BpfProgram* program);
-
-    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
-    private static partial int IoCtl(int fd, nuint request, void* argument);
 
     private readonly record struct BpfInstruction(ushort Code, byte IfTrue, byte IfFalse, uint Value);
 
@@ -207,31 +128,6 @@ internal static unsafe partial class FailingCalls
     {
         public ushort Length;
         public BpfInstruction* First;
-    }
-
-    /// <summary>struct seccomp_notif, linux/seccomp.h.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 80)]
-    private struct Notification
-    {
-        public ulong Id;
-        public uint Process;
-        public uint Flags;
-        public int Number;
-        public uint Architecture;
-        public ulong Instruction;
-        public ulong A0;
-        public ulong A1;
-        public ulong A2;
-        public ulong A3;
-    }
-
-    /// <summary>struct seccomp_notif_resp.</summary>
-    private struct Answered
-    {
-        public ulong Id;
-        public long Value;
-        public int Error;
-        public uint Flags;
     }
 
     /// <summary>Keeps what follows an await on the thread that awaits.</summary>

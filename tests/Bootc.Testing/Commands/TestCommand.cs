@@ -62,9 +62,11 @@ internal static class TestCommand
         Directory.CreateDirectory(folder);
         File.Delete(trx);
         string[] filter = all ? [] : ["--filter", "Category!=All"];
+        // A test that hangs is to be named and not to take the rest of the run with it.
+        string[] blame = ["--blame-hang-timeout", "30m", "--blame-hang-dump-type", "none"];
         bool good = await DotnetAsync(
             $"Testing {name}",
-            ["test", project, "--no-build", "--nologo", "--results-directory", folder, "--logger", $"trx;LogFileName={name}.trx", .. filter],
+            ["test", project, "--no-build", "--nologo", "--results-directory", folder, "--logger", $"trx;LogFileName={name}.trx", .. blame, .. filter],
             cancellationToken);
         // A room without tests leaves no file, and is no failure.
         TestResults results = File.Exists(trx) ? TestResults.Read(trx) : new(0, 0, 0);
