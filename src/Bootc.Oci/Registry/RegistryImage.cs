@@ -1,4 +1,7 @@
+using System.Collections.Immutable;
+using System.Net;
 using Bootc.Oci.Layers;
+using Bootc.Oci.Trust;
 
 namespace Bootc.Oci.Registry;
 
@@ -34,6 +37,20 @@ public sealed class RegistryImage : IImageSource
     public async ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken) =>
         new BlobLayer(await FirstOfAsync(client => RegistryBlob.OpenAsync(client, layer.Blob, cancellationToken)), layer);
 
+    /// <summary>The signatures that are attached to a manifest, verified by nobody yet; none where there are none.</summary>
+    public async ValueTask<ImmutableArray<SigstoreSignature>> ReadSignaturesAsync(Digest manifest, CancellationToken cancellationToken) =>
+        await FirstOfAsync(async client =>
+        {
+            try
+            {
+                return await ReadSignaturesAsync(client, manifest, cancellationToken);
+            }
+            catch (RegistryException e) when (e.Status == HttpStatusCode.NotFound)
+            {
+                return [];
+            }
+        });
+
     public void Dispose() => Array.ForEach(_clients, client => client.Dispose());
 
     // Mirrors may lack what they are asked for, or be down; only what the registry itself says is final.
@@ -66,7 +83,7 @@ public sealed class RegistryImage : IImageSource
             if (!DocumentKind.IsIndex(document))
             {
                 Manifest manifest = Manifest.Parse(document);
-                byte[] config = await GetConfigAsync(client, manifest.Config, cancellationToken);
+                byte[] config = await GetDocumentAsync(client, manifest.Config, cancellationToken);
                 return ResolvedImage.Create(digest, manifest, document, config, _platform);
             }
 
@@ -97,10 +114,22 @@ public sealed class RegistryImage : IImageSource
             : throw new InvalidDataException($"{what} has digest {digest}; {wanted} was asked for");
     }
 
-    private static async Task<byte[]> GetConfigAsync(RegistryClient client, Descriptor config, CancellationToken cancellationToken)
+    private static async Task<ImmutableArray<SigstoreSignature>> ReadSignaturesAsync(RegistryClient client, Digest manifest, CancellationToken cancellationToken)
     {
-        config.RequireDocument();
-        using VerifyingStream blob = new(await RegistryBlob.OpenAsync(client, config, cancellationToken), config);
+        (byte[] document, _) = await GetManifestAsync(client, SignatureAttachments.TagOf(manifest), wanted: null, cancellationToken);
+        List<SigstoreSignature> signatures = [];
+        foreach ((Descriptor payload, byte[] signature) in SignatureAttachments.Find(Manifest.Parse(document)))
+        {
+            signatures.Add(new(await GetDocumentAsync(client, payload, cancellationToken), signature));
+        }
+
+        return [.. signatures];
+    }
+
+    private static async Task<byte[]> GetDocumentAsync(RegistryClient client, Descriptor descriptor, CancellationToken cancellationToken)
+    {
+        descriptor.RequireDocument();
+        using VerifyingStream blob = new(await RegistryBlob.OpenAsync(client, descriptor, cancellationToken), descriptor);
         return blob.ReadDocument();
     }
 }

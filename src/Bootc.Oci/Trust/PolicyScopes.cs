@@ -1,0 +1,64 @@
+namespace Bootc.Oci.Trust;
+
+/// <summary>The scopes of a policy that an image falls into, from the most specific to the widest (containers-policy.json(5), "Supported transports and their scopes").</summary>
+internal static class PolicyScopes
+{
+    /// <summary>What a policy calls the transport.</summary>
+    public static string TransportOf(ImageReference image) => image.Transport == ImageTransport.Registry ? "docker" : image.TransportName;
+
+    /// <summary>The scopes; the last one is the whole transport.</summary>
+    public static IEnumerable<string> Of(ImageReference image)
+    {
+        IEnumerable<string> specific = image.Transport switch
+        {
+            ImageTransport.Registry when ImageName.TryParse(image.Name, out ImageName? name) => OfName(name),
+            ImageTransport.Oci or ImageTransport.OciArchive => OfPath(image.SplitPath() is var (path, tag) && tag is not null ? $"{path}:{tag}" : null, image.SplitPath().Path),
+            ImageTransport.Dir => OfPath(null, image.Name),
+            // Podman knows no scopes for these but the transport itself.
+            _ => [],
+        };
+        return specific.Append("");
+    }
+
+    /// <summary>Whether a text can be the beginning of names: a host, with namespaces or not, without tag and digest.</summary>
+    public static bool IsPrefix(string text) =>
+        (ImageName.TryParse(text, out ImageName? name) && name is { Tag: null, Digest: null, Domain: not null })
+        || (ImageName.TryParse(text + "/x", out ImageName? host) && host is { Tag: null, Digest: null, Domain: not null });
+
+    private static IEnumerable<string> OfName(ImageName name)
+    {
+        yield return name is { Tag: null, Digest: null } ? $"{name}:latest" : name.ToString();
+        for (string scope = name.WithoutTag; ; scope = scope[..scope.LastIndexOf('/')])
+        {
+            yield return scope;
+            if (!scope.Contains('/', StringComparison.Ordinal))
+            {
+                break;
+            }
+        }
+
+        // Hosts below a domain, from the nearest on.
+        string host = name.Domain ?? "";
+        for (int dot = host.IndexOf('.', StringComparison.Ordinal); dot >= 0; dot = host.IndexOf('.', dot + 1))
+        {
+            yield return "*" + host[dot..];
+        }
+    }
+
+    private static IEnumerable<string> OfPath(string? full, string path)
+    {
+        if (full is not null)
+        {
+            yield return full;
+        }
+
+        for (string scope = path; scope.LastIndexOf('/') is var slash; scope = scope[..slash])
+        {
+            yield return scope;
+            if (slash <= 0)
+            {
+                break;
+            }
+        }
+    }
+}
