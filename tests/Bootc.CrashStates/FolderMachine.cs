@@ -62,7 +62,7 @@ public sealed class FolderMachine : IDisposable
     /// <param name="layout">The OCI layout that it is in.</param>
     public async Task UpdateAsync(string layout)
     {
-        await new Update(_machine, Programs, Steps.Silent).SwitchAsync(ImageReference.Parse($"oci:{layout}"), CancellationToken.None);
+        await new Update(_machine, Programs, Steps.Silent).SwitchAsync(new(ImageReference.Parse($"oci:{layout}")), CancellationToken.None);
         new Finalization(_machine, Steps.Silent).Run(CancellationToken.None);
     }
 

@@ -27,7 +27,7 @@ public sealed class RefusalTests : IDisposable
     [InlineData("rm /usr/lib/systemd/boot/efi/*", "the image has no boot loader: ")]
     [InlineData("mkdir -p /usr/lib/bootc/kargs.d && echo 'kargs = 1' > /usr/lib/bootc/kargs.d/10.toml", "/usr/lib/bootc/kargs.d/10.toml:1: kargs: wanted a list")]
     [InlineData("mkdir -p /etc/bootc/install && printf '[install]\\nkarg = 1' > /etc/bootc/install/10.toml", "/etc/bootc/install/10.toml:2: install.karg: there is no such key")]
-    [InlineData("mkdir -p /etc/bootc/install && printf '[install]\\nenforce-container-sigpolicy = true' > /etc/bootc/install/10.toml", "signatures are not checked yet")]
+    [InlineData("mkdir -p /etc/bootc/install && printf '[install]\\nenforce-container-sigpolicy = true' > /etc/bootc/install/10.toml", "a signature policy has to vouch for images here, and ")]
     public async Task An_image_that_could_not_boot_is_refused(string change, string message) =>
         await RefusedAsync(Refusal.Privileged, Refusal.ToDisk, message, $"FROM {await LabImages.Debian}\nRUN {change}\n");
 

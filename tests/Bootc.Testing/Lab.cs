@@ -27,6 +27,9 @@ public static class Lab
     /// <summary>Debian trixie's skopeo, which can sign images as cosign does; bookworm's is built without that.</summary>
     public static Task<DebianTree> SkopeoTree => Skopeo.Value;
 
+    /// <summary>Debian trixie's cosign; bookworm has none.</summary>
+    public static Task<DebianTree> CosignTree => Cosign.Value;
+
     private static readonly Lazy<Task<DebianTree>> Sid = new(() => new DebianRecipe(
         "sid", "sid", ["composefs", "erofs-utils", "fsverity"],
         // The clock of a test machine may be ahead of the last Release file of sid.
@@ -50,6 +53,8 @@ public static class Lab
         "--customize-hook=find \"$1/usr/bin\" -name \"qemu-*\" ! -name qemu-aarch64 -delete").EnsureAsync());
 
     private static readonly Lazy<Task<DebianTree>> Skopeo = new(() => new DebianRecipe("skopeo", "trixie", ["skopeo"], "--variant=extract").EnsureAsync());
+
+    private static readonly Lazy<Task<DebianTree>> Cosign = new(() => new DebianRecipe("cosign", "trixie", ["cosign"], "--variant=extract").EnsureAsync());
 
     private static readonly Lazy<Task<DebianTree>> Installer = new(() => new DebianRecipe(
         "installer",

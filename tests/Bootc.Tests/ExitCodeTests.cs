@@ -60,7 +60,6 @@ public class ExitCodeTests
     [InlineData("--bootloader", "grub")]
     [InlineData("--block-setup", "tpm2-luks")]
     [InlineData("--bound-images", "pull")]
-    [InlineData("--enforce-container-sigpolicy")]
     public async Task An_option_that_is_not_available_yet_is_refused_and_not_ignored(params string[] option)
     {
         (int code, _, string error) = await RunAsync(["install", "to-disk", "/dev/null", .. option]);

@@ -9,7 +9,22 @@ namespace Bootc.Host.Deployments;
 /// <param name="Version">Its version, by annotation or label; null where it has none.</param>
 /// <param name="Timestamp">When it was built; null where it does not say.</param>
 /// <param name="Architecture">OCI name, for example <c>amd64</c>; null where the config cannot be read.</param>
-public sealed record DeployedImage(ImageReference Reference, string Digest, string? Version, DateTimeOffset? Timestamp, string? Architecture);
+public sealed record DeployedImage(ImageReference Reference, string Digest, string? Version, DateTimeOffset? Timestamp, string? Architecture)
+{
+    /// <summary>Whether a signature policy has to vouch for what is taken from the update source.</summary>
+    public bool IsPolicyEnforced { get; init; }
+
+    /// <summary>The update source.</summary>
+    public FollowedImage Followed => new(Reference, IsPolicyEnforced);
+}
+
+/// <summary>What a machine is kept up to date from.</summary>
+/// <param name="Reference">The image.</param>
+/// <param name="IsPolicyEnforced">Whether nothing may be taken that no signature policy vouches for.</param>
+public sealed record FollowedImage(ImageReference Reference, bool IsPolicyEnforced = false)
+{
+    public override string ToString() => Reference.ToString();
+}
 
 /// <summary>What a disk knows of a deployment.</summary>
 /// <param name="Id">The fs-verity digest of its image.</param>

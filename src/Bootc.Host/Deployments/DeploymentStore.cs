@@ -161,14 +161,14 @@ public sealed class DeploymentStore(Dir sysroot)
         if (!Privileges.IsRoot)
         {
             // Only root may look into the repository, since setuid programs are in it.
-            return new(reference, digest, null, null, null);
+            return new(reference, digest, null, null, null) { IsPolicyEnforced = origin.IsPolicyEnforced };
         }
 
         using Dir directory = sysroot.OpenDir(StateLayout.Repository);
         using Repository repository = Repository.Open(directory, VerityMode.Optional);
         Manifest manifest = ReadManifest(repository, digest);
         ImageConfig config = ImageConfig.Parse(ReadDocument(repository, $"oci-config-{manifest.Config.Digest}"));
-        return new(reference, digest, VersionOf(manifest, config), config.Created, config.Architecture);
+        return new(reference, digest, VersionOf(manifest, config), config.Created, config.Architecture) { IsPolicyEnforced = origin.IsPolicyEnforced };
     }
 
     /// <summary>The version of an image, by annotation or label; null where it has none.</summary>

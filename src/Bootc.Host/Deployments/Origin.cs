@@ -9,6 +9,7 @@ namespace Bootc.Host.Deployments;
 public sealed class Origin
 {
     private const string UnverifiedPrefix = "ostree-unverified-image:";
+    private const string SignedPrefix = "ostree-image-signed:";
 
     private readonly List<(string Section, string Key, string Value)> _entries;
 
@@ -20,9 +21,13 @@ public sealed class Origin
         get
         {
             string? value = Find("origin", "container-image-reference");
-            return value?.StartsWith(UnverifiedPrefix, StringComparison.Ordinal) == true ? value[UnverifiedPrefix.Length..] : value;
+            string? prefix = ((string[])[UnverifiedPrefix, SignedPrefix]).FirstOrDefault(one => value?.StartsWith(one, StringComparison.Ordinal) == true);
+            return value?[(prefix?.Length ?? 0)..];
         }
     }
+
+    /// <summary>Whether nothing may be taken from the update source that no signature policy vouches for.</summary>
+    public bool IsPolicyEnforced => Find("origin", "container-image-reference")?.StartsWith(SignedPrefix, StringComparison.Ordinal) == true;
 
     /// <summary>The digest of the manifest that was deployed; null where the file has none.</summary>
     public string? ManifestDigest => Find("image", "manifest_digest");
@@ -49,7 +54,10 @@ public sealed class Origin
     public Origin WithImage(string imageReference, string manifestDigest) => WithReference(imageReference).With("image", "manifest_digest", manifestDigest);
 
     /// <summary>The same with another update source.</summary>
-    public Origin WithReference(string imageReference) => With("origin", "container-image-reference", UnverifiedPrefix + imageReference);
+    public Origin WithReference(string imageReference) => WithReference(imageReference, IsPolicyEnforced);
+
+    /// <summary>The same where a signature policy has to vouch for what is taken, or has not.</summary>
+    public Origin WithPolicyEnforced(bool isPolicyEnforced) => ImageReference is { } reference ? WithReference(reference, isPolicyEnforced) : this;
 
     /// <summary>The same with another kernel, booted by a BLS type 1 entry.</summary>
     public Origin WithBlsKernel(string bootDigest) => With("boot", "boot_type", BootType ?? "bls").With("boot", "digest", bootDigest);
@@ -87,6 +95,9 @@ public sealed class Origin
 
         return text.ToString();
     }
+
+    private Origin WithReference(string imageReference, bool isPolicyEnforced) =>
+        With("origin", "container-image-reference", (isPolicyEnforced ? SignedPrefix : UnverifiedPrefix) + imageReference);
 
     private Origin With(string section, string key, string value)
     {

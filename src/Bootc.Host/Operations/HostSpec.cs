@@ -1,15 +1,15 @@
-using Bootc.Oci;
+using Bootc.Host.Deployments;
 
 namespace Bootc.Host.Operations;
 
 /// <summary>What a user may ask of a machine: the member <c>spec</c> of a BootcHost document.</summary>
 /// <param name="Image">What it follows; null where that is not known, or was taken out.</param>
 /// <param name="IsRollbackNext">Whether the deployment to go back to boots next.</param>
-/// <param name="Signature">By what policy the image's signature is to be checked; null for none.</param>
-public sealed record HostSpec(ImageReference? Image, bool IsRollbackNext, string? Signature = null)
+/// <param name="OstreeRemote">The remote by whose keys ostree is to check the image; null for none.</param>
+public sealed record HostSpec(FollowedImage? Image, bool IsRollbackNext, string? OstreeRemote = null)
 {
     /// <summary>What a machine has been asked for so far.</summary>
-    public static HostSpec Of(HostStatus host) => new((host.Staged ?? host.Booted)?.Image?.Reference, host.RollbackQueued);
+    public static HostSpec Of(HostStatus host) => new((host.Staged ?? host.Booted)?.Image?.Followed, host.RollbackQueued);
 }
 
 /// <summary>The one thing that two specs differ in.</summary>
@@ -23,7 +23,7 @@ public abstract record HostSpecChange
     public sealed record None : HostSpecChange;
 
     /// <summary>Another image is to be followed.</summary>
-    public sealed record Switch(ImageReference Image) : HostSpecChange;
+    public sealed record Switch(FollowedImage Image) : HostSpecChange;
 
     /// <summary>The other one of two deployments is to boot next.</summary>
     public sealed record Reorder : HostSpecChange;
@@ -36,10 +36,10 @@ public abstract record HostSpecChange
             return new None();
         }
 
-        ImageReference image = wanted.Image ?? throw new BootcException("spec.image is missing, and a machine has to follow some image");
-        if (wanted.Signature is { } signature)
+        FollowedImage image = wanted.Image ?? throw new BootcException("spec.image is missing, and a machine has to follow some image");
+        if (wanted.OstreeRemote is { } remote)
         {
-            throw new BootcException($"spec.image.signature: checking signatures ({signature}) is not available yet in this version of bootc; leave it out");
+            throw new BootcException($"spec.image.signature: the keys of the ostree remote {remote} are of no use without ostree; containerPolicy has images checked by policy.json");
         }
 
         return (image != current.Image, wanted.IsRollbackNext != current.IsRollbackNext) switch

@@ -6,6 +6,7 @@ using Bootc.Host.Configuration;
 using Bootc.Host.Deployments;
 using Bootc.Host.Disks;
 using Bootc.Host.Images;
+using Bootc.Host.Trust;
 using Bootc.Linux;
 using Bootc.Linux.Block;
 using Bootc.Linux.Mounts;
@@ -33,6 +34,7 @@ public sealed class Install(Programs programs, Steps steps)
         }
 
         InstallPlan plan = await DecideAsync(options, image, target, cancellationToken);
+        await RequireTrustAsync(options, plan, source, image, reference, cancellationToken);
 
         using TargetDisk disk = TargetDisk.Open(plan.Device, plan.ViaLoopback);
         try
@@ -127,6 +129,24 @@ public sealed class Install(Programs programs, Steps steps)
         return new(plan.TargetImage, imported.Source.ManifestDigest.ToString(), imported.BootImageId, Warnings(plan, imported));
     }
 
+    /// <summary>
+    /// The image of this container was judged when podman pulled it, and has no signature in podman's storage; its policy counts for what comes later.
+    /// </summary>
+    private async Task RequireTrustAsync(
+        InstallOptions options, InstallPlan plan, IImageSource source, ResolvedImage image, ImageReference reference, CancellationToken cancellationToken)
+    {
+        using Dir running = Dir.Open("/");
+        ImageTrust trust = new(running, steps);
+        if (options.SourceImage is not null)
+        {
+            await trust.RequireAsync(source, image, new(reference, plan.EnforcePolicy), cancellationToken);
+        }
+        else if (plan.EnforcePolicy)
+        {
+            trust.RequirePolicy();
+        }
+    }
+
     private static void WriteState(Dir root, InstallPlan plan, ImportedImage imported, KernelFiles kernel, CancellationToken cancellationToken)
     {
         ObjectId id = imported.BootImageId;
@@ -142,7 +162,8 @@ public sealed class Install(Programs programs, Steps steps)
             using Dir etc = deployment.OpenDir("etc");
             plan.SshKeys?.WriteTo(etc, imported.Files);
             deployment.TrySymlink(StateLayout.VarLink(plan.Stateroot), "var");
-            Origin origin = Origin.ForBls(plan.TargetImage, imported.Source.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files));
+            Origin origin = Origin.ForBls(plan.TargetImage, imported.Source.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files))
+                .WithPolicyEnforced(plan.EnforcePolicy);
             deployment.WriteAtomically(StateLayout.OriginName(id), origin.ToString());
         }
 

@@ -48,6 +48,9 @@ public sealed record InstallOptions(
     /// <summary><c>systemd</c>, the only loader there is; null where not given.</summary>
     public string? Bootloader { get; init; }
 
+    /// <summary>Whether the installed system takes nothing that its signature policy does not vouch for; null where not given.</summary>
+    public bool? EnforcePolicy { get; init; }
+
     /// <summary>Prove before anything is written that updates can be had from the target.</summary>
     public bool CheckTarget { get; init; }
 }

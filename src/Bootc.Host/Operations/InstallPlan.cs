@@ -65,6 +65,9 @@ public sealed record InstallPlan(
     /// <summary>Whether SELinux is turned off in the installed system.</summary>
     public bool DisableSelinux { get; init; }
 
+    /// <summary>Whether the installed system takes nothing that its signature policy does not vouch for.</summary>
+    public bool EnforcePolicy { get; init; }
+
     /// <summary>Keys that are to let people log in as root; null for none.</summary>
     public RootSshKeys? SshKeys { get; init; }
 
@@ -106,6 +109,7 @@ public sealed record InstallPlan(
         {
             Stateroot = ChooseStateroot(options.Stateroot ?? facts.Config.Stateroot),
             DisableSelinux = options.DisableSelinux,
+            EnforcePolicy = options.EnforcePolicy ?? facts.Config.EnforceSignaturePolicy ?? false,
             SshKeys = facts.SshKeys,
             Warnings = facts.Config.Warnings,
         };
@@ -176,11 +180,6 @@ public sealed record InstallPlan(
         if ((options.Bootloader ?? config.Bootloader) is not (null or "systemd") and var loader)
         {
             throw Unavailable($"bootloader = \"{loader}\"", "--bootloader systemd");
-        }
-
-        if (config.EnforceSignaturePolicy == true)
-        {
-            throw new BootcException("the image's install configuration says enforce-container-sigpolicy = true, and signatures are not checked yet by this version of bootc");
         }
 
         static BootcException Unavailable(string what, string option) =>

@@ -27,12 +27,12 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
     /// <summary>Stages an image.</summary>
     /// <param name="source">Where it comes from.</param>
     /// <param name="image">The image, resolved from there.</param>
-    /// <param name="reference">Its update source, which is recorded.</param>
+    /// <param name="followed">Its update source, which is recorded.</param>
     /// <param name="isLocked">Whether a shutdown is to leave it alone.</param>
     /// <param name="cancellationToken">Stops between two files; nothing is staged then.</param>
     /// <returns>The deployment; null where it is the booted one, and nothing was staged.</returns>
     public async Task<ObjectId?> StageAsync(
-        IImageSource source, ResolvedImage image, ImageReference reference, bool isLocked, CancellationToken cancellationToken)
+        IImageSource source, ResolvedImage image, FollowedImage followed, bool isLocked, CancellationToken cancellationToken)
     {
         RequireBootable(image);
         await systemd.StartAsync(FinalizeUnit, cancellationToken);
@@ -41,7 +41,8 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         ImportedImage imported = await new ImageImporter(repository, steps).ImportAsync(source, image, cancellationToken);
         ObjectId id = imported.BootImageId;
         KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
-        Origin origin = Origin.ForBls(reference.ToString(), image.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files));
+        Origin origin = Origin.ForBls(followed.ToString(), image.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files))
+            .WithPolicyEnforced(followed.IsPolicyEnforced);
         if (id.Equals(machine.Booted.Id))
         {
             if (machine.Deployments.Read(id).Origin is null)
@@ -79,7 +80,7 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         // What was staged before counts until its successor is complete but for its entries.
         machine.Staged = null;
         steps.Run("Staging the boot entries", () => machine.Entries.Stage(machine.Entries.Read().Booting(entry, bootedEntry)));
-        Announce(id, reference, isLocked);
+        Announce(id, followed.Reference, isLocked);
         return id;
     }
 

@@ -4,6 +4,7 @@ using Bootc.Composefs.Store;
 using Bootc.Host.Deployments;
 using Bootc.Host.Health;
 using Bootc.Host.Images;
+using Bootc.Host.Trust;
 using Bootc.Linux;
 using Bootc.Oci;
 using Bootc.Oci.Sources;
@@ -17,6 +18,7 @@ namespace Bootc.Host.Operations;
 public sealed class Update(Machine machine, Programs programs, Steps steps)
 {
     private readonly Staging _staging = new(machine, new Systemd(programs), steps);
+    private readonly ImageTrust _trust = new(machine.Root, steps);
 
     /// <summary><c>bootc upgrade</c>.</summary>
     public async Task<UpdateResult> UpgradeAsync(UpgradeOptions options, CancellationToken cancellationToken)
@@ -27,13 +29,15 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
             return Unlock(status);
         }
 
-        ImageReference reference = Followed(status);
+        FollowedImage followed = Followed(status);
         if (options.Tag is { } tag)
         {
-            reference = reference.TryWithTag(tag, out ImageReference? tagged)
-                ? tagged
-                : throw new BootcException($"{reference} cannot have the tag \"{tag}\"");
+            followed = followed.Reference.TryWithTag(tag, out ImageReference? tagged)
+                ? followed with { Reference = tagged }
+                : throw new BootcException($"{followed} cannot have the tag \"{tag}\"");
         }
+
+        ImageReference reference = followed.Reference;
 
         if (status.Booted?.Image is { } booted && status.Staged is null && IsPinnedTo(reference, booted.Digest))
         {
@@ -43,6 +47,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
         using IImageSource source = ImageSources.Open(reference, () => RegistryFiles.Read(programs));
         ResolvedImage image = await steps.RunAsync($"Looking for updates at {reference}", () => source.ResolveAsync(cancellationToken).AsTask());
+        await _trust.RequireAsync(source, image, followed, cancellationToken);
         string digest = image.ManifestDigest.ToString();
         if (options.Check)
         {
@@ -52,12 +57,12 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
         if (status.Staged is { } staged && staged.Image?.Digest == digest)
         {
-            return Relock(staged, reference, image, options.DownloadOnly);
+            return Relock(staged, followed, image, options.DownloadOnly);
         }
 
         if (status.Booted?.Image?.Digest == digest)
         {
-            return KeepBooted(status, reference, image);
+            return KeepBooted(status, followed, image);
         }
 
         if (machine.Records.Left.Contains(digest))
@@ -77,19 +82,20 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
                 : throw new BootcException($"{digest} of {reference} failed on this machine before: {failed.Reason}; bootc upgrade --force tries it again");
         }
 
-        return await StageAsync(source, image, reference, options.DownloadOnly, status, cancellationToken);
+        return await StageAsync(source, image, followed, options.DownloadOnly, status, cancellationToken);
     }
 
     /// <summary><c>bootc switch</c>: follow another update source from now on.</summary>
-    public async Task<UpdateResult> SwitchAsync(ImageReference reference, CancellationToken cancellationToken)
+    public async Task<UpdateResult> SwitchAsync(FollowedImage followed, CancellationToken cancellationToken)
     {
+        ImageReference reference = followed.Reference;
         HostStatus status = HostStatus.From(machine);
         if (reference.RelativePath is { } path)
         {
             throw new BootcException($"no update could be found later at {reference}: {path} is a relative path; give one that begins with /");
         }
 
-        if ((status.Staged ?? status.Booted)?.Image?.Reference == reference)
+        if ((status.Staged ?? status.Booted)?.Image?.Followed == followed)
         {
             return new(
                 status.Staged is null ? UpdateOutcome.SpecificationUnchanged : UpdateOutcome.AlreadyStaged, reference, Image: null, Layers: null, []);
@@ -97,21 +103,22 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
         using IImageSource source = ImageSources.Open(reference, () => RegistryFiles.Read(programs));
         ResolvedImage image = await steps.RunAsync($"Looking for {reference}", () => source.ResolveAsync(cancellationToken).AsTask());
-        return await StageAsync(source, image, reference, isLocked: false, status, cancellationToken);
+        await _trust.RequireAsync(source, image, followed, cancellationToken);
+        return await StageAsync(source, image, followed, isLocked: false, status, cancellationToken);
     }
 
     private async Task<UpdateResult> StageAsync(
-        IImageSource source, ResolvedImage image, ImageReference reference, bool isLocked, HostStatus status, CancellationToken cancellationToken)
+        IImageSource source, ResolvedImage image, FollowedImage followed, bool isLocked, HostStatus status, CancellationToken cancellationToken)
     {
         RequireProven();
-        ObjectId? id = await _staging.StageAsync(source, image, reference, isLocked, cancellationToken);
+        ObjectId? id = await _staging.StageAsync(source, image, followed, isLocked, cancellationToken);
         if (id is null)
         {
-            return KeepBooted(status, reference, image);
+            return KeepBooted(status, followed, image);
         }
 
         AnnounceStaged(image.ManifestDigest.ToString(), isLocked);
-        return Result(UpdateOutcome.Staged, reference, image) with { Warnings = [.. status.Problems, .. RemoveGarbage(cancellationToken)] };
+        return Result(UpdateOutcome.Staged, followed.Reference, image) with { Warnings = [.. status.Problems, .. RemoveGarbage(cancellationToken)] };
     }
 
     /// <summary>What is on trial would become what to fall back to, and push out the last deployment that was found good.</summary>
@@ -142,10 +149,10 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
     /// The update source has what runs, or has it again: what was staged must not boot just because it was staged in time, be it a release
     /// that was taken back or an image that the machine was to follow before.
     /// </summary>
-    private UpdateResult KeepBooted(HostStatus status, ImageReference reference, ResolvedImage image)
+    private UpdateResult KeepBooted(HostStatus status, FollowedImage followed, ResolvedImage image)
     {
-        FollowFromNowOn(machine.Booted.Id, reference, image);
-        UpdateResult result = Result(UpdateOutcome.UpToDate, reference, image);
+        FollowFromNowOn(machine.Booted.Id, followed, image);
+        UpdateResult result = Result(UpdateOutcome.UpToDate, followed.Reference, image);
         if (status.Staged is not { } staged)
         {
             return result;
@@ -153,23 +160,24 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
         machine.Unstage();
         StatusChange.WithdrawReboot(machine);
-        return result with { Warnings = [$"what was staged, {staged.Image?.Digest ?? staged.Id.ToString()}, was dropped, as {reference} stands for what runs"] };
+        return result with { Warnings = [$"what was staged, {staged.Image?.Digest ?? staged.Id.ToString()}, was dropped, as {followed} stands for what runs"] };
     }
 
     /// <summary>
     /// The image may have another name, or other layers, but it has the files of a deployment that is there: there is nothing to stage,
     /// so only what the machine remembers of it changes.
     /// </summary>
-    private void FollowFromNowOn(ObjectId deployment, ImageReference reference, ResolvedImage image)
+    private void FollowFromNowOn(ObjectId deployment, FollowedImage followed, ResolvedImage image)
     {
         Origin origin = machine.Deployments.ReadOrigin(deployment);
-        machine.Deployments.WriteOrigin(deployment, origin.WithImage(reference.ToString(), image.ManifestDigest.ToString()));
+        machine.Deployments.WriteOrigin(
+            deployment, origin.WithImage(followed.ToString(), image.ManifestDigest.ToString()).WithPolicyEnforced(followed.IsPolicyEnforced));
     }
 
     private UpdateResult Unlock(HostStatus status)
     {
         DeploymentStatus staged = status.Staged ?? throw new BootcException("nothing is staged; bootc upgrade --download-only does that");
-        ImageReference reference = staged.Image?.Reference ?? Followed(status);
+        ImageReference reference = staged.Image?.Reference ?? Followed(status).Reference;
         if (!staged.DownloadOnly)
         {
             return new(UpdateOutcome.AlreadyStaged, reference, staged.Image, Layers: null, []);
@@ -180,9 +188,10 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         return new(UpdateOutcome.Unlocked, reference, staged.Image, Layers: null, []);
     }
 
-    private UpdateResult Relock(DeploymentStatus staged, ImageReference reference, ResolvedImage image, bool isLocked)
+    private UpdateResult Relock(DeploymentStatus staged, FollowedImage followed, ResolvedImage image, bool isLocked)
     {
-        FollowFromNowOn(staged.Id, reference, image);
+        FollowFromNowOn(staged.Id, followed, image);
+        ImageReference reference = followed.Reference;
         if (staged.DownloadOnly == isLocked)
         {
             return Result(UpdateOutcome.AlreadyStaged, reference, image);
@@ -212,8 +221,8 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         reference.Transport == ImageTransport.Registry && ImageName.TryParse(reference.Name, out ImageName? name) && name.Digest?.ToString() == digest;
 
     /// <summary>What the machine follows: the update source of what is staged, else of what runs.</summary>
-    private static ImageReference Followed(HostStatus status) =>
-        (status.Staged?.Image ?? status.Booted?.Image)?.Reference
+    private static FollowedImage Followed(HostStatus status) =>
+        (status.Staged?.Image ?? status.Booted?.Image)?.Followed
         ?? throw new BootcException($"no image source is recorded for this machine{(status.Booted?.Damage is { } damage ? $" ({damage})" : "")}; bootc switch sets one");
 
     private UpdateResult Result(UpdateOutcome outcome, ImageReference reference, ResolvedImage image) =>

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Bootc.Composefs;
 using Bootc.Host.Deployments;
 using Bootc.Linux;
-using Bootc.Oci;
 
 namespace Bootc.Host.Operations;
 
@@ -14,32 +13,32 @@ public static class UpdateSourceInPlace
 {
     /// <summary>Changes the deployment that boots next: the staged or booted one of a machine, or the only one under <c>/sysroot</c>.</summary>
     /// <returns>The deployment.</returns>
-    public static async Task<ObjectId> ChangeAsync(Programs programs, Steps steps, ImageReference reference, CancellationToken cancellationToken)
+    public static async Task<ObjectId> ChangeAsync(Programs programs, Steps steps, FollowedImage followed, CancellationToken cancellationToken)
     {
         using Dir root = Dir.Open("/");
         if (Machine.FindBooted(root) is not null)
         {
             using Machine machine = await Machine.OpenForWritingAsync(programs, steps, cancellationToken);
-            return Change(machine.Deployments, machine.Staged?.Id ?? machine.Booted.Id, reference);
+            return Change(machine.Deployments, machine.Staged?.Id ?? machine.Booted.Id, followed);
         }
 
         using Dir sysroot = root.TryOpenDir("sysroot") ?? throw new BootcException("there is no deployment to change: /sysroot is missing");
-        return ChangeOnly(new(sysroot), reference);
+        return ChangeOnly(new(sysroot), followed);
     }
 
     /// <summary>Changes the one deployment that there is.</summary>
-    internal static ObjectId ChangeOnly(DeploymentStore deployments, ImageReference reference)
+    internal static ObjectId ChangeOnly(DeploymentStore deployments, FollowedImage followed)
     {
         ImmutableArray<ObjectId> ids = deployments.Ids();
         return ids.Length == 1
-            ? Change(deployments, ids[0], reference)
+            ? Change(deployments, ids[0], followed)
             : throw new BootcException($"there has to be one deployment in /sysroot/{StateLayout.Deployments}, and there are {ids.Length}; which one boots is not known here");
     }
 
     /// <summary>Changes one.</summary>
-    internal static ObjectId Change(DeploymentStore deployments, ObjectId id, ImageReference reference)
+    internal static ObjectId Change(DeploymentStore deployments, ObjectId id, FollowedImage followed)
     {
-        deployments.WriteOrigin(id, deployments.ReadOrigin(id).WithReference(reference.ToString()));
+        deployments.WriteOrigin(id, deployments.ReadOrigin(id).WithReference(followed.ToString()).WithPolicyEnforced(followed.IsPolicyEnforced));
         return id;
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Bootc.Composefs;
 using Bootc.Host;
+using Bootc.Host.Deployments;
 using Bootc.Host.Operations;
 using Bootc.Oci;
 using Bootc.Rendering;
@@ -28,7 +29,7 @@ internal static class SwitchCommand
         Option<bool> retain = new("--retain") { Description = "Accepted and ignored: the image that runs is kept as the one to go back to" };
         Option<bool> inPlace = InPlace();
         Option<bool> noVerification = new("--no-signature-verification") { Description = "Accepted and ignored", Hidden = true };
-        Option<bool> enforce = new("--enforce-container-sigpolicy") { Description = "Refuse images that no signature policy vouches for" };
+        Option<bool> enforce = new("--enforce-container-sigpolicy") { Description = "From now on, take no image that the signature policy of this machine does not vouch for (/etc/containers/policy.json)" };
         Option<int?> progressFd = MachineCommand.ProgressFd();
         UnavailableOptions unavailable = new();
         Command command = new(
@@ -39,9 +40,8 @@ internal static class SwitchCommand
             It may be run again and again: where the machine follows TARGET already, nothing is done. Exit code 0 says that it does.
             """)
         {
-            target, transport, quiet, apply, softReboot, retain, inPlace, noVerification, progressFd,
+            target, transport, quiet, apply, softReboot, retain, inPlace, noVerification, enforce, progressFd,
         };
-        unavailable.Add(command, enforce);
         unavailable.Add(command, new Option<bool>("--experimental-unified-storage") { Description = "Keep the image in container storage too", Hidden = true });
         MachineCommand.Conflict(command, inPlace, apply, softReboot);
         RequireName(command, transport, target);
@@ -50,9 +50,10 @@ internal static class SwitchCommand
         {
             unavailable.Check(parse);
             ImageReference.TryCreate(parse.GetValue(transport) ?? DefaultTransport, parse.GetValue(target)!, out ImageReference? reference);
+            FollowedImage followed = new(reference!, parse.GetValue(enforce));
             if (parse.GetValue(inPlace))
             {
-                await ChangeInPlaceAsync(parse.InvocationConfiguration, reference!, cancellationToken);
+                await ChangeInPlaceAsync(parse.InvocationConfiguration, followed, cancellationToken);
                 return 0;
             }
 
@@ -62,7 +63,7 @@ internal static class SwitchCommand
                 parse.GetValue(progressFd),
                 async tools =>
                 {
-                    UpdateResult update = await new Update(tools.Machine, tools.Programs, tools.Steps).SwitchAsync(reference!, cancellationToken);
+                    UpdateResult update = await new Update(tools.Machine, tools.Programs, tools.Steps).SwitchAsync(followed, cancellationToken);
                     UpdateText.Write(update, parse.InvocationConfiguration);
                     if (update.IsRebootWanted)
                     {
@@ -92,10 +93,10 @@ internal static class SwitchCommand
         }
     });
 
-    private static async Task ChangeInPlaceAsync(InvocationConfiguration console, ImageReference reference, CancellationToken cancellationToken)
+    private static async Task ChangeInPlaceAsync(InvocationConfiguration console, FollowedImage followed, CancellationToken cancellationToken)
     {
         using LoggerFactory loggers = Composition.CreateLoggers();
-        ObjectId changed = await UpdateSourceInPlace.ChangeAsync(new(loggers.CreateLogger<Programs>()), Steps.Silent, reference, cancellationToken);
-        console.Output.WriteLine($"Deployment {changed} follows {reference} from now on");
+        ObjectId changed = await UpdateSourceInPlace.ChangeAsync(new(loggers.CreateLogger<Programs>()), Steps.Silent, followed, cancellationToken);
+        console.Output.WriteLine($"Deployment {changed} follows {followed} from now on");
     }
 }

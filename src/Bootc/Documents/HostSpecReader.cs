@@ -1,3 +1,4 @@
+using Bootc.Host.Documents;
 using Bootc.Host.Operations;
 using Bootc.Linux;
 using Bootc.Oci;
@@ -68,16 +69,17 @@ internal static class HostSpecReader
         string name = Text(image, "image", "spec.image.") ?? throw new FormatException("spec.image.image is missing");
         string transport = Text(image, "transport", "spec.image.") ?? throw new FormatException("spec.image.transport is missing");
         return ImageReference.TryCreate(transport, name, out ImageReference? reference)
-            ? new(reference, IsRollbackNext: false, ReadSignature(image))
+            ? ReadSignature(image, reference)
             : throw new FormatException($"spec.image: \"{name}\" is not the name of an image in transport \"{transport}\"");
     }
 
-    /// <summary>The policy that signatures are checked by; null for none, which upstream also writes as <c>insecure</c>.</summary>
-    private static string? ReadSignature(IReadOnlyDictionary<string, DocumentNode> image) => image.GetValueOrDefault("signature") switch
+    /// <summary>Who has to vouch for the image; for nobody upstream also writes <c>insecure</c>.</summary>
+    private static HostSpec ReadSignature(IReadOnlyDictionary<string, DocumentNode> image, ImageReference reference) => image.GetValueOrDefault("signature") switch
     {
-        null or { IsNull: true } or DocumentNode.Scalar { Text: "insecure" } => null,
-        DocumentNode.Scalar { Text: "containerPolicy" } policy => policy.Text,
-        DocumentNode.Mapping { Members: { Count: 1 } remote } when Text(remote, "ostreeRemote", "spec.image.signature.") is { } name => $"ostreeRemote {name}",
+        null or { IsNull: true } or DocumentNode.Scalar { Text: "insecure" } => new(new(reference), IsRollbackNext: false),
+        DocumentNode.Scalar { Text: "containerPolicy" } => new(new(reference, IsPolicyEnforced: true), IsRollbackNext: false),
+        DocumentNode.Mapping { Members: { Count: 1 } remote } when Text(remote, "ostreeRemote", "spec.image.signature.") is { } name =>
+            new(new(reference), IsRollbackNext: false, name),
         _ => throw new FormatException("spec.image.signature is none of insecure, containerPolicy and ostreeRemote"),
     };
 

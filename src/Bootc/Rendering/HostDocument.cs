@@ -136,14 +136,17 @@ internal sealed record ComposefsDocument(string Verity, string BootType, string 
 internal sealed record ImageStatusDocument(ImageReferenceDocument Image, string? Version, string? Timestamp, string ImageDigest, string Architecture)
 {
     public static ImageStatusDocument From(DeployedImage image) => new(
-        new(image.Reference.Name, image.Reference.TransportName),
+        new(image.Reference.Name, image.Reference.TransportName, image.IsPolicyEnforced ? "containerPolicy" : null),
         image.Version,
         image.Timestamp?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.FFFFFFFZ", CultureInfo.InvariantCulture),
         image.Digest,
         image.Architecture ?? "");
 }
 
-internal sealed record ImageReferenceDocument(string Image, string Transport);
+internal sealed record ImageReferenceDocument(
+    string Image,
+    string Transport,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Signature);
 
 [JsonSerializable(typeof(HostDocument))]
 internal sealed partial class HostJson : JsonSerializerContext;

@@ -83,6 +83,11 @@ internal static class StatusText
 
     private static IEnumerable<(string Label, string Value)> VerboseRows(DeploymentStatus deployment)
     {
+        if (deployment.Image is { IsPolicyEnforced: true })
+        {
+            yield return ("Signature", "containerPolicy");
+        }
+
         yield return ("Soft-reboot", YesNo(deployment.SoftRebootCapable));
         yield return ("FsVerity", deployment.MissingVerityAllowed ? "Not Enforced" : "Enforced");
     }

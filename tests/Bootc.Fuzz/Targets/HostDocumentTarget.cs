@@ -1,5 +1,6 @@
 using System.Text;
 using Bootc.Documents;
+using Bootc.Host.Documents;
 using Bootc.Host.Operations;
 
 namespace Bootc.Fuzz.Targets;
@@ -27,7 +28,7 @@ internal sealed class HostDocumentTarget : FuzzTarget
     {
         Require(DepthOf(DocumentReader.Read(input)) <= DocumentReader.MaxDepth + 1, "a document is deeper than any may be");
         HostSpec spec = HostSpecReader.Read(input, Name);
-        Require(spec.Image is null || spec.Image.Name.All(c => c >= ' '), "the name of an image has a control character");
+        Require(spec.Image is null || spec.Image.Reference.Name.All(c => c >= ' '), "the name of an image has a control character");
     }
 
     private static int DepthOf(DocumentNode node) => 1 + (node switch

@@ -203,7 +203,7 @@ public sealed class BootTrialTests : IAsyncLifetime
         return failing;
     }
 
-    private void Follow(ImageReference image) => _machine.With(machine => UpdateSourceInPlace.Change(machine.Deployments, machine.Booted.Id, image));
+    private void Follow(ImageReference image) => _machine.With(machine => UpdateSourceInPlace.Change(machine.Deployments, machine.Booted.Id, new(image)));
 
     private bool Pass() => _machine.With(machine => new BootTrial(machine).Pass());
 

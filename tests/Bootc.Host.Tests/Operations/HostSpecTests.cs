@@ -29,11 +29,19 @@ public class HostSpecTests
     [InlineData(Old, null, false, null, "spec.image is missing*")]
     [InlineData(Old, null, true, null, "spec.image is missing*")]
     [InlineData(null, null, true, null, "spec.image is missing*")]
-    [InlineData(Old, Old, false, "containerPolicy", "spec.image.signature: checking signatures (containerPolicy) is not available yet*")]
-    [InlineData(Old, New, false, "ostreeRemote a", "spec.image.signature: checking signatures (ostreeRemote a) is not available yet*")]
-    public void Refuses_what_cannot_be_done(string? image, string? wantedImage, bool wantsRollback, string? signature, string message) =>
-        FluentActions.Invoking(() => HostSpecChange.Between(Spec(image, isRollbackNext: false), Spec(wantedImage, wantsRollback) with { Signature = signature }))
+    [InlineData(Old, New, false, "a", "spec.image.signature: the keys of the ostree remote a are of no use without ostree*")]
+    public void Refuses_what_cannot_be_done(string? image, string? wantedImage, bool wantsRollback, string? remote, string message) =>
+        FluentActions.Invoking(() => HostSpecChange.Between(Spec(image, isRollbackNext: false), Spec(wantedImage, wantsRollback) with { OstreeRemote = remote }))
             .Should().Throw<BootcException>().WithMessage(message);
+
+    [Fact]
+    public void A_policy_that_is_to_vouch_from_now_on_is_a_change()
+    {
+        HostSpec enforced = new(new(ImageReference.Parse(Old), IsPolicyEnforced: true), IsRollbackNext: false);
+
+        HostSpecChange.Between(Spec(Old, isRollbackNext: false), enforced).Should().Be(new HostSpecChange.Switch(enforced.Image!));
+        HostSpecChange.Between(enforced, enforced).Should().BeOfType<HostSpecChange.None>();
+    }
 
     [Fact]
     public void What_is_staged_counts_and_not_what_runs()
@@ -45,7 +53,7 @@ public class HostSpecTests
         HostSpec.Of(HostStatus.NotDeployed).Should().Be(Spec(null, isRollbackNext: false));
     }
 
-    private static HostSpec Spec(string? image, bool isRollbackNext) => new(image is null ? null : ImageReference.Parse(image), isRollbackNext);
+    private static HostSpec Spec(string? image, bool isRollbackNext) => new(image is null ? null : new(ImageReference.Parse(image)), isRollbackNext);
 
     private static DeploymentStatus Deployment(char digit, string image) => new(
         ObjectId.Parse(new string(digit, 128)),

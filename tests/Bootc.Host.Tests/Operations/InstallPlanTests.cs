@@ -144,7 +144,6 @@ public class InstallPlanTests
     {
         { new() { Bootloader = "grub" }, "*bootloader = \"grub\"*not available yet*--bootloader systemd" },
         { new() { BlockSetups = ["tpm2-luks", "direct"] }, "*tpm2-luks*not available yet*--block-setup direct" },
-        { new() { EnforceSignaturePolicy = true }, "*enforce-container-sigpolicy = true*not checked yet*" },
     };
 
     [Theory]

@@ -68,7 +68,7 @@ public sealed class MachineFaultTests : IAsyncLifetime
         (status.Booted!.Id, status.Problems.Single()).Should().Be((_machine.Booted, $"the boot entries cannot be read: {Why}"));
 
         ImageReference image = _machine.Publish(3);
-        (await FailureAsync(() => _machine.WithoutEspAsync(Why, machine => new Update(machine, MachineFolders.Programs, Steps.Silent).SwitchAsync(image, default))))
+        (await FailureAsync(() => _machine.WithoutEspAsync(Why, machine => new Update(machine, MachineFolders.Programs, Steps.Silent).SwitchAsync(new(image), default))))
             .Should().Contain(Why);
 
         _machine.Status().Staged.Should().BeNull();

@@ -109,8 +109,8 @@ internal sealed class MachineFolders : IDisposable
 
     public HostStatus Status() => With(HostStatus.From);
 
-    public Task<UpdateResult> SwitchAsync(ImageReference reference) =>
-        WithAsync(machine => new Update(machine, Programs, Steps.Silent).SwitchAsync(reference, default));
+    public Task<UpdateResult> SwitchAsync(ImageReference reference, bool isPolicyEnforced = false) =>
+        WithAsync(machine => new Update(machine, Programs, Steps.Silent).SwitchAsync(new(reference, isPolicyEnforced), default));
 
     public Task<UpdateResult> UpgradeAsync(UpgradeOptions options) =>
         WithAsync(machine => new Update(machine, Programs, Steps.Silent).UpgradeAsync(options, default));

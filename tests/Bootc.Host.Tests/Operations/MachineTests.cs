@@ -271,7 +271,7 @@ public sealed class MachineTests : IAsyncLifetime
         string before = File.ReadAllText(_machine[$"sysroot/state/deploy/{_machine.Booted}/{_machine.Booted}.origin"]);
         string digest = _machine.Status().Booted!.Image!.Digest;
 
-        _machine.With(machine => UpdateSourceInPlace.ChangeOnly(machine.Deployments, next)).Should().Be(_machine.Booted);
+        _machine.With(machine => UpdateSourceInPlace.ChangeOnly(machine.Deployments, new(next))).Should().Be(_machine.Booted);
 
         DeploymentStatus booted = _machine.Status().Booted!;
         (booted.Image!.Reference, booted.Image.Digest).Should().Be((next, digest));

@@ -46,7 +46,8 @@ public class HostSpecReaderTests
     [Theory]
     [MemberData(nameof(Documents))]
     public void Reads_what_a_document_asks_for(string document, string? image, bool isRollbackNext, string? signature) =>
-        Read(document).Should().Be(new HostSpec(image is null ? null : ImageReference.Parse(image), isRollbackNext, signature));
+        Read(document).Should().Be(new HostSpec(
+            image is null ? null : new(ImageReference.Parse(image), signature == "containerPolicy"), isRollbackNext, signature?.StartsWith("ostreeRemote ") == true ? signature[13..] : null));
 
     [Theory]
     [InlineData("", "the document has no members")]

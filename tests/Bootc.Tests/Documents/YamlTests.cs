@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Bootc.Documents;
+using Bootc.Host.Documents;
 using Bootc.Testing;
 using FsCheck.Xunit;
 

@@ -33,9 +33,12 @@ internal sealed class SourceOptions
 
     private readonly Option<bool> _noVerification = new("--target-no-signature-verification") { Description = "Accepted and ignored", Hidden = true };
 
-    private readonly Option<bool> _enforcePolicy = new("--enforce-container-sigpolicy") { Description = "Refuse images that no signature policy vouches for" };
+    public Option<bool> EnforcePolicy { get; } = new("--enforce-container-sigpolicy")
+    {
+        Description = "Have the installed system take no image that its signature policy does not vouch for (/etc/containers/policy.json)",
+    };
 
-    public void AddTo(Command command, UnavailableOptions unavailable)
+    public void AddTo(Command command)
     {
         command.Add(Source);
         command.Add(Target);
@@ -44,6 +47,6 @@ internal sealed class SourceOptions
         command.Add(RunFetchCheck);
         command.Add(_skipFetchCheck);
         command.Add(_noVerification);
-        unavailable.Add(command, _enforcePolicy);
+        command.Add(EnforcePolicy);
     }
 }

@@ -31,7 +31,7 @@ internal static class ToDiskCommand
         UnavailableOptions unavailable = new();
 
         disk.AddTo(command, unavailable);
-        source.AddTo(command, unavailable);
+        source.AddTo(command);
         system.AddTo(command, unavailable);
         command.Add(progressFd);
         AddUnavailable(command, unavailable);
@@ -68,6 +68,7 @@ internal static class ToDiskCommand
         BlockSetup = parse.GetValue(disk.BlockSetup),
         Bootloader = parse.GetValue(system.Bootloader),
         CheckTarget = parse.GetValue(source.RunFetchCheck),
+        EnforcePolicy = parse.GetValue(source.EnforcePolicy) ? true : null,
         DisableSelinux = parse.GetValue(system.DisableSelinux),
         KargDeletes = [.. parse.GetValue(system.KargDeletes) ?? []],
         RootSize = parse.GetValue(disk.RootSize),

@@ -1,10 +1,10 @@
 using System.Text;
 using System.Text.Json;
 
-namespace Bootc.Documents;
+namespace Bootc.Host.Documents;
 
 /// <summary>Reads a document that a person or a program wrote. Whatever is wrong with it is a <see cref="FormatException"/>.</summary>
-internal static class DocumentReader
+public static class DocumentReader
 {
     /// <summary>A thousand times what a machine's document has; in bytes.</summary>
     public const int MaxSize = 4 << 20;

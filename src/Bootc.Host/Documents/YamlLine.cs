@@ -1,4 +1,4 @@
-namespace Bootc.Documents;
+namespace Bootc.Host.Documents;
 
 /// <summary>A line of YAML that says something.</summary>
 /// <param name="Number">Counted from one.</param>

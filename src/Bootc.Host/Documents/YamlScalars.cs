@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 
-namespace Bootc.Documents;
+namespace Bootc.Host.Documents;
 
 /// <summary>Reads the texts of one line of YAML, from left to right.</summary>
 internal sealed class YamlScalars(YamlLine line)

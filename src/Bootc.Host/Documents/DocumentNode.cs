@@ -1,7 +1,7 @@
-namespace Bootc.Documents;
+namespace Bootc.Host.Documents;
 
 /// <summary>A document that was read, of YAML or JSON: names and texts, without any idea of what they mean.</summary>
-internal abstract record DocumentNode
+public abstract record DocumentNode
 {
     private DocumentNode()
     {
@@ -10,11 +10,11 @@ internal abstract record DocumentNode
     /// <summary>Whether this stands for nothing: <c>null</c>, <c>~</c> or no text at all, without quotes.</summary>
     public bool IsNull => this is Scalar { IsPlain: true, Text: "" or "~" or "null" or "Null" or "NULL" };
 
-    internal sealed record Mapping(IReadOnlyDictionary<string, DocumentNode> Members) : DocumentNode;
+    public sealed record Mapping(IReadOnlyDictionary<string, DocumentNode> Members) : DocumentNode;
 
-    internal sealed record Sequence(IReadOnlyList<DocumentNode> Items) : DocumentNode;
+    public sealed record Sequence(IReadOnlyList<DocumentNode> Items) : DocumentNode;
 
     /// <param name="Text">As it is to be read, without quotes and escapes.</param>
     /// <param name="IsPlain">Whether it had no quotes, and so might be a number or null instead of text.</param>
-    internal sealed record Scalar(string Text, bool IsPlain) : DocumentNode;
+    public sealed record Scalar(string Text, bool IsPlain) : DocumentNode;
 }

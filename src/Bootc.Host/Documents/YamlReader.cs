@@ -1,11 +1,11 @@
-namespace Bootc.Documents;
+namespace Bootc.Host.Documents;
 
 /// <summary>
 /// Reads the YAML that documents of this kind are written in: mappings and sequences in blocks, texts in one line with or without quotes,
 /// comments, a local tag before a text. The rest of YAML (anchors, aliases, values in brackets, texts over several lines, further documents)
 /// is refused with the line that has it, never guessed at.
 /// </summary>
-internal sealed class YamlReader
+public sealed class YamlReader
 {
     private readonly List<YamlLine> _lines;
     private int _at;

@@ -1,0 +1,73 @@
+using System.Collections.Immutable;
+using System.Text;
+using Bootc.Host.Deployments;
+using Bootc.Linux;
+using Bootc.Oci;
+using Bootc.Oci.Registry;
+using Bootc.Oci.Trust;
+
+namespace Bootc.Host.Trust;
+
+/// <summary>
+/// Whether a machine may run an image: its signature policy decides, where it has one. That comes before anything of the image is staged.
+/// </summary>
+/// <param name="root">The root directory of the system whose policy counts.</param>
+/// <param name="steps">Runs what is done.</param>
+public sealed class ImageTrust(Dir root, Steps steps)
+{
+    private const string PolicyVariable = "CONTAINERS_POLICY_JSON";
+
+    // As podman has it: the first that is there is the one that counts.
+    private static readonly string[] Policies = ["etc/containers/policy.json", "usr/share/containers/policy.json"];
+
+    /// <summary>Refuses an image that the machine's policy does not accept.</summary>
+    /// <param name="source">Where it comes from.</param>
+    /// <param name="image">The image, resolved from there.</param>
+    /// <param name="followed">What it is followed by.</param>
+    /// <param name="cancellationToken">Stops looking for signatures.</param>
+    /// <exception cref="UntrustedImageException">The policy does not accept it.</exception>
+    /// <exception cref="BootcException">A policy has to vouch for it, and there is none that could.</exception>
+    public async Task RequireAsync(IImageSource source, ResolvedImage image, FollowedImage followed, CancellationToken cancellationToken)
+    {
+        if (Find(followed.IsPolicyEnforced) is not (var policy, var path))
+        {
+            return;
+        }
+
+        PolicyAnswer answer = policy.Find(followed.Reference);
+        ImmutableArray<SigstoreSignature> signatures = answer.AsksForSignatures && source is RegistryImage registry
+            ? await ReadSignaturesAsync(registry, image, followed.Reference, $"{path} ({answer.Place})", cancellationToken)
+            : [];
+        PolicyCheck.Require(answer, new(followed.Reference, image.ManifestDigest, signatures), path, ReadKey);
+    }
+
+    /// <summary>Refuses a system whose policy could vouch for nothing.</summary>
+    public void RequirePolicy() => Find(isEnforced: true);
+
+    /// <summary>The policy and its path; null where there is none and none is needed.</summary>
+    private (SignaturePolicy Policy, string Path)? Find(bool isEnforced)
+    {
+        string[] paths = Environment.GetEnvironmentVariable(PolicyVariable) is { Length: > 0 } named ? [named.TrimStart('/')] : Policies;
+        foreach (string path in paths)
+        {
+            if (root.TryReadBytes(path) is { } json)
+            {
+                SignaturePolicy policy = SignaturePolicy.Parse(json, $"/{path}");
+                return isEnforced && policy.AcceptsByDefault
+                    ? throw new BootcException($"a signature policy has to vouch for images here, and /{path} takes every image that it does not name; its default has to be another than insecureAcceptAnything")
+                    : (policy, $"/{path}");
+            }
+        }
+
+        return isEnforced ? throw new BootcException($"a signature policy has to vouch for images here, and there is none: /{paths[0]} is missing") : null;
+    }
+
+    private async Task<ImmutableArray<SigstoreSignature>> ReadSignaturesAsync(
+        RegistryImage registry, ResolvedImage image, ImageReference reference, string place, CancellationToken cancellationToken) =>
+        RegistriesYaml.Read(root).Cover(reference)
+            ? await steps.RunAsync($"Looking for signatures of {reference}", () => registry.ReadSignaturesAsync(image.ManifestDigest, cancellationToken).AsTask())
+            : throw new UntrustedImageException(
+                $"{reference} is refused by {place}: it asks for a signature, and none was looked for, as no file in /{RegistriesYaml.Folder} says use-sigstore-attachments: true for it");
+
+    private string ReadKey(string path) => Encoding.UTF8.GetString(root.ReadBytes(path.TrimStart('/')));
+}

@@ -1,0 +1,115 @@
+using System.Text;
+using Bootc.Host.Operations;
+using Bootc.Host.Tests.Operations;
+using Bootc.Host.Trust;
+using Bootc.Oci;
+using Bootc.Oci.Trust;
+
+namespace Bootc.Host.Tests.Trust;
+
+/// <summary>Signature policies on a machine that is folders. Signatures themselves need a registry: see the system tests.</summary>
+public sealed class ImageTrustTests : IAsyncLifetime
+{
+    private const string Everything = """{"default": [{"type": "insecureAcceptAnything"}]}""";
+    private const string Nothing = """{"default": [{"type": "reject"}]}""";
+    private const string Layouts = """{"default": [{"type": "reject"}], "transports": {"oci": {"": [{"type": "insecureAcceptAnything"}]}}}""";
+
+    private MachineFolders _machine = null!;
+
+    public async Task InitializeAsync() => _machine = await MachineFolders.CreateAsync();
+
+    public Task DisposeAsync()
+    {
+        _machine.Dispose();
+        return Task.CompletedTask;
+    }
+
+    [Theory]
+    [InlineData(null, false, null)]
+    [InlineData(null, true, "a signature policy has to vouch for images here, and there is none: /etc/containers/policy.json is missing")]
+    [InlineData(Everything, false, null)]
+    [InlineData(Everything, true, "a signature policy has to vouch for images here, and /etc/containers/policy.json takes every image that it does not name*")]
+    [InlineData(Nothing, false, "oci:* is refused by /etc/containers/policy.json (its default): it takes none of these images")]
+    [InlineData(Layouts, false, null)]
+    [InlineData(Layouts, true, null)]
+    [InlineData("{}", false, "/etc/containers/policy.json: the policy has no default")]
+    public async Task A_policy_decides_before_anything_is_staged(string? policy, bool isEnforced, string? refusal)
+    {
+        SetPolicy(policy);
+        ImageReference image = _machine.Publish(2);
+
+        Func<Task<UpdateResult>> switching = () => _machine.SwitchAsync(image, isEnforced);
+
+        if (refusal is null)
+        {
+            (await switching()).Outcome.Should().Be(UpdateOutcome.Staged);
+        }
+        else
+        {
+            Exception failure = (await switching.Should().ThrowAsync<Exception>()).WithMessage(refusal).Which;
+            Failure.IsExpected(failure).Should().BeTrue();
+            _machine.Status().Staged.Should().BeNull();
+            Directory.Exists(_machine["sysroot/state/bootc"]).Should().BeFalse("nothing of the image was touched");
+        }
+    }
+
+    [Fact]
+    public async Task What_a_policy_has_to_vouch_for_is_recorded_and_holds_for_every_later_update()
+    {
+        SetPolicy(Layouts);
+        ImageReference image = _machine.Publish(2);
+        await _machine.SwitchAsync(image, isPolicyEnforced: true);
+        _machine.Finalize();
+        _machine.Reboot();
+
+        File.ReadAllText(_machine[$"sysroot/state/deploy/{_machine.Booted}/{_machine.Booted}.origin"]).Should().Contain($"container-image-reference=ostree-image-signed:{image}\n");
+        _machine.Status().Booted!.Image!.IsPolicyEnforced.Should().BeTrue();
+        SetPolicy(Everything);
+        await _machine.Awaiting(m => m.UpgradeAsync(new())).Should().ThrowAsync<BootcException>().WithMessage("a signature policy has to vouch for images here*");
+
+        (await _machine.SwitchAsync(image)).Outcome.Should().Be(UpdateOutcome.UpToDate, "it is the same image, and no policy need vouch for it any more");
+        File.ReadAllText(_machine[$"sysroot/state/deploy/{_machine.Booted}/{_machine.Booted}.origin"]).Should().Contain($"container-image-reference=ostree-unverified-image:{image}\n");
+    }
+
+    [Theory]
+    [InlineData("docker:\n  q.io:\n    use-sigstore-attachments: true\n", "docker://q.io/a:1", true)]
+    [InlineData("docker:\n  q.io:\n    use-sigstore-attachments: true\n", "docker://r.io/a:1", false)]
+    [InlineData("default-docker:\n  use-sigstore-attachments: true\ndocker:\n  q.io/a:\n    use-sigstore-attachments: false\n", "docker://q.io/a:1", false)]
+    [InlineData("default-docker:\n  use-sigstore-attachments: true\ndocker:\n  q.io/a:\n    lookaside: file:///x\n", "docker://q.io/a:1", true)]
+    [InlineData("# nothing\n", "docker://q.io/a:1", false)]
+    [InlineData("docker:\n", "docker://q.io/a:1", false)]
+    public void Signatures_are_looked_for_where_registries_d_says_so(string yaml, string image, bool isCovered) =>
+        Parse(("a.yaml", yaml)).Cover(ImageReference.Parse(image)).Should().Be(isCovered);
+
+    [Theory]
+    [InlineData("docker: []\n", "/etc/containers/registries.d/a.yaml: docker has no members")]
+    [InlineData("docker:\n  q.io:\n    use-sigstore-attachments: maybe\n", "*q.io.use-sigstore-attachments is neither true nor false")]
+    [InlineData("a: &b c\n", "/etc/containers/registries.d/a.yaml: line 1*")]
+    public void What_is_wrong_there_is_named(string yaml, string problem) =>
+        FluentActions.Invoking(() => Parse(("a.yaml", yaml))).Should().Throw<FormatException>().WithMessage(problem);
+
+    [Fact]
+    public void What_is_said_twice_there_is_an_error()
+    {
+        const string Yaml = "docker:\n  q.io:\n    use-sigstore-attachments: true\n";
+
+        FluentActions.Invoking(() => Parse(("a.yaml", Yaml), ("b.yaml", Yaml))).Should().Throw<FormatException>().WithMessage("*b.yaml: q.io is in another file, too");
+    }
+
+    private static AttachmentSettings Parse(params (string Name, string Text)[] files) =>
+        RegistriesYaml.Parse(files.Select(file => (file.Name, Encoding.UTF8.GetBytes(file.Text))));
+
+    private void SetPolicy(string? policy)
+    {
+        Directory.CreateDirectory(_machine["root/etc/containers"]);
+        string path = _machine["root/etc/containers/policy.json"];
+        if (policy is null)
+        {
+            File.Delete(path);
+        }
+        else
+        {
+            File.WriteAllText(path, policy);
+        }
+    }
+}
