@@ -1,4 +1,5 @@
 using Bootc.Oci.Layers;
+using Bootc.Oci.Registry;
 
 namespace Bootc.Oci;
 
@@ -10,4 +11,7 @@ public interface IImageSource : IDisposable
 
     /// <summary>Opens a layer of the image; several may be open at a time.</summary>
     ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken);
+
+    /// <summary>As the other one, from a place that is slow enough for what has arrived to be kept where the transfer is interrupted.</summary>
+    ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, PartialBlobs? partial, CancellationToken cancellationToken) => OpenLayerAsync(layer, cancellationToken);
 }

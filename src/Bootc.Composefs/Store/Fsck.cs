@@ -65,7 +65,7 @@ public sealed class Fsck
         foreach (DirEntry entry in _repository.Root.Entries())
         {
             // bootc/ holds the storage of containers that belong to the system.
-            if (entry.Text is not (RepositoryConfig.FileName or Repository.ObjectsName or "streams" or "images" or "bootc"))
+            if (entry.Text is not (RepositoryConfig.FileName or Repository.ObjectsName or "streams" or "images" or "bootc" or UnfinishedImport.FolderName))
             {
                 LeftOver(entry.Text, "is not part of a repository");
             }

@@ -9,7 +9,7 @@ namespace Bootc.Composefs.Store;
 /// <param name="Bytes">Their length.</param>
 /// <param name="Streams">Names of streams that nothing refers to.</param>
 /// <param name="Images">Names of images that nothing refers to.</param>
-/// <param name="LeftOvers">Temporary files of writers that were killed.</param>
+/// <param name="LeftOvers">Temporary files of writers that were killed, and what imports left that were not taken up again.</param>
 public sealed record GarbageReport(long Objects, long Bytes, int Streams, int Images, int LeftOvers);
 
 /// <summary>
@@ -87,12 +87,15 @@ public sealed class GarbageCollector
         }
 
         Walk();
+        using Dir? partial = _repository.Root.TryOpenDir(UnfinishedImport.FolderName);
+        IReadOnlyList<DirEntry> unfinished = partial is null ? [] : UnfinishedImport.Wanted(_repository, partial);
+        KeepUnfinished(unfinished);
 
         // From here on things are removed, and the next collection finishes what is interrupted.
         int streamNames = RemoveNames(streams, allStreams);
         int imageNames = RemoveNames(images, allImages);
         (long objects, long bytes) = RemoveObjects();
-        return new(objects, bytes, streamNames, imageNames, RemoveLeftOvers());
+        return new(objects, bytes, streamNames, imageNames, RemoveLeftOvers() + RemoveStale(partial, unfinished));
     }
 
     private List<(string Name, ObjectId Id)> Names(LinkFolder folder) =>
@@ -139,6 +142,27 @@ public sealed class GarbageCollector
             catch (Exception e) when (e is InvalidDataException or FormatException)
             {
                 throw new InvalidDataException($"nothing was removed from {_repository.Path}, as something that is needed is damaged: {e.Message}", e);
+            }
+        }
+    }
+
+    /// <summary>What the next import will go on with, as far as it can be read: it was never synced.</summary>
+    private void KeepUnfinished(IReadOnlyList<DirEntry> unfinished)
+    {
+        LinkFolder links = new(_repository.Root, UnfinishedImport.FolderName);
+        foreach (DirEntry entry in unfinished.Where(e => e.Kind == FileKind.Symlink))
+        {
+            try
+            {
+                if (links.TryFind(entry.Text) is { } id)
+                {
+                    WalkStream(id);
+                    _live.Add(id);
+                }
+            }
+            catch (Exception e) when (e is InvalidDataException or FormatException)
+            {
+                // It would not be used.
             }
         }
     }
@@ -229,6 +253,19 @@ public sealed class GarbageCollector
 
             return removed;
         }
+    }
+
+    private int RemoveStale(Dir? partial, IReadOnlyList<DirEntry> unfinished)
+    {
+        HashSet<string> wanted = [.. unfinished.Select(e => e.Text)];
+        int removed = 0;
+        foreach (DirEntry entry in partial?.Entries().Where(e => !wanted.Contains(e.Text)) ?? [])
+        {
+            removed++;
+            Remove(partial!, entry.Name);
+        }
+
+        return removed;
     }
 
     private void Remove(Dir directory, PathName name)

@@ -115,6 +115,12 @@ public sealed class ObjectStore
     public void EnsureSealed(ObjectId id) => IsStored(id, SizeOf(id));
 
     /// <summary>
+    /// Whether an object is there and its content is what its name says, which is found by reading it where the kernel does not vouch for it.
+    /// It is protected by fs-verity then, where kernel and file system can.
+    /// </summary>
+    public bool IsWhole(ObjectId id) => TrySizeOf(id) is { } size && IsStored(id, size);
+
+    /// <summary>
     /// Has an object replaced, in one step, when its content is next stored, although it looks as if it were there. Until then whoever
     /// can make do with what is left of it does.
     /// </summary>

@@ -172,6 +172,9 @@ public sealed class Repository : IDisposable
         return IsDangling(path) && _root.TryRemoveFile(path);
     }
 
+    /// <summary>Begins an import, or goes on with one that was interrupted; null where another process has one under way.</summary>
+    public UnfinishedImport? TryBeginImport() => UnfinishedImport.TryBegin(this);
+
     /// <summary>Starts the only way to give names to objects, which makes them durable first.</summary>
     public Publication BeginPublication()
     {

@@ -7,6 +7,7 @@ using Bootc.Composefs.Store;
 using Bootc.Composefs.Tree;
 using Bootc.Oci;
 using Bootc.Oci.Layers;
+using Bootc.Oci.Registry;
 
 namespace Bootc.Host.Images;
 
@@ -41,7 +42,8 @@ public sealed class ImageImporter(Repository repository, Steps steps)
     /// <summary>Imports an image that was resolved before, from the same source.</summary>
     public async Task<ImportedImage> ImportAsync(IImageSource source, ResolvedImage image, CancellationToken cancellationToken)
     {
-        ImmutableArray<ObjectId> layers = await ImportLayersAsync(source, image, cancellationToken);
+        using UnfinishedImport? unfinished = repository.TryBeginImport();
+        ImmutableArray<ObjectId> layers = await ImportLayersAsync(source, image, unfinished, cancellationToken);
 
         // This runs on top of the last layer's stack, which holds that layer's tables; go on from a stack of our own.
         await Task.Yield();
@@ -61,6 +63,7 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         cancellationToken.ThrowIfCancellationRequested();
 
         steps.Run("Publishing the image", () => Publish(image, layers, plain, boot));
+        unfinished?.Clear();
         return new()
         {
             Source = image,
@@ -74,7 +77,8 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         };
     }
 
-    private async Task<ImmutableArray<ObjectId>> ImportLayersAsync(IImageSource source, ResolvedImage image, CancellationToken cancellationToken)
+    private async Task<ImmutableArray<ObjectId>> ImportLayersAsync(
+        IImageSource source, ResolvedImage image, UnfinishedImport? unfinished, CancellationToken cancellationToken)
     {
         ConcurrentDictionary<DiffId, ObjectId> imported = [];
         List<(string What, ImageLayer Layer)> missing = [];
@@ -83,7 +87,8 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         foreach ((int index, ImageLayer layer) in image.Layers.Index().DistinctBy(layer => layer.Item.DiffId))
         {
             string what = $"Importing layer {index + 1} of {image.Layers.Length}";
-            if (IsLayerWhole(layer.DiffId) && repository.Streams.TryFind(LayerStore.NameOf(layer.DiffId)) is { } stored)
+            string name = LayerStore.NameOf(layer.DiffId);
+            if (IsLayerWhole(layer.DiffId) && (repository.Streams.TryFind(name) ?? unfinished?.TryFindStream(name, cancellationToken)) is { } stored)
             {
                 imported[layer.DiffId] = stored;
                 steps.Skip(what, layer.ReadSize);
@@ -100,7 +105,7 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         // The largest first: it decides how long all of them take.
         ParallelOptions options = new() { MaxDegreeOfParallelism = LayersAtOnce, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(missing.OrderByDescending(next => next.Layer.Blob.Size), options, async (next, cancellation) =>
-            imported[next.Layer.DiffId] = await ImportLayerAsync(source, next.Layer, next.What, cancellation));
+            imported[next.Layer.DiffId] = await ImportLayerAsync(source, next.Layer, next.What, unfinished, cancellation));
         return [.. image.Layers.Select(layer => imported[layer.DiffId])];
     }
 
@@ -125,12 +130,40 @@ public sealed class ImageImporter(Repository repository, Steps steps)
     /// </summary>
     private static void GiveMemoryBack() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
-    private Task<ObjectId> ImportLayerAsync(IImageSource source, ImageLayer layer, string what, CancellationToken cancellationToken) =>
+    private Task<ObjectId> ImportLayerAsync(
+        IImageSource source, ImageLayer layer, string what, UnfinishedImport? unfinished, CancellationToken cancellationToken) =>
         steps.RunAsync(what, layer.ReadSize, async meter =>
         {
-            using LayerStream stream = await source.OpenLayerAsync(layer, cancellationToken);
-            return await _layers.AddAsync(stream, meter, cancellationToken);
+            PartialBlobs? partial = unfinished is null ? null : new(unfinished.Folder);
+            ObjectId stored = await ReadLayerAsync(source, layer, partial, meter, cancellationToken);
+            unfinished?.AddStream(LayerStore.NameOf(layer.DiffId), stored);
+            partial?.Remove(layer.Blob);
+            return stored;
         });
+
+    private async Task<ObjectId> ReadLayerAsync(
+        IImageSource source, ImageLayer layer, PartialBlobs? partial, StepMeter meter, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            bool goesOn = partial?.Contains(layer.Blob) == true;
+            try
+            {
+                using LayerStream stream = await source.OpenLayerAsync(layer, partial, cancellationToken);
+                return await _layers.AddAsync(stream, meter, cancellationToken);
+            }
+            catch (InvalidDataException)
+            {
+                partial?.Remove(layer.Blob);
+                if (!goesOn)
+                {
+                    throw;
+                }
+
+                // What was kept may have been damaged since, by a power cut for instance; without it all of the layer is fetched.
+            }
+        }
+    }
 
     private FileTree ApplyLayers(ResolvedImage image, ImmutableArray<ObjectId> layers, CancellationToken cancellationToken)
     {

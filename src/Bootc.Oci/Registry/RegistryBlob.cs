@@ -3,10 +3,10 @@ using System.Net;
 namespace Bootc.Oci.Registry;
 
 /// <summary>
-/// A blob as it arrives. Where the transfer breaks off or stalls it is taken up at the same byte; what arrives is not verified here.
-/// A registry that never gets further is an <see cref="IOException"/>.
+/// A blob as it arrives. Where the transfer breaks off or stalls it is taken up at the same byte, as it is after an earlier one of which something
+/// was kept; what arrives is not verified here. A registry that never gets further is an <see cref="IOException"/>.
 /// </summary>
-internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, CancellationToken lifetime) : ReadOnlyStream
+internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, PartialBlob? kept, CancellationToken lifetime) : ReadOnlyStream
 {
     private const int BufferSize = 128 << 10;
 
@@ -16,24 +16,47 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Cance
 
     private HttpResponseMessage? _response;
     private Stream? _content;
-    private long _received;
+    private long _received = kept?.Kept ?? 0;
 
     private int _attempt = 1;
-    private long _receivedAtFirstAttempt;
+    private long _receivedAtFirstAttempt = kept?.Kept ?? 0;
     private long _windowStart;
     private long _windowBytes;
 
     /// <summary>Asks for the blob, so that one that is not there is known before any of it is read.</summary>
-    public static async Task<RegistryBlob> OpenAsync(RegistryClient client, Descriptor blob, CancellationToken cancellationToken)
+    /// <param name="client">Whom to ask.</param>
+    /// <param name="blob">Which.</param>
+    /// <param name="partial">What is kept of blobs for the next time; null for nothing.</param>
+    /// <param name="cancellationToken">Stops the transfer.</param>
+    public static async Task<RegistryBlob> OpenAsync(RegistryClient client, Descriptor blob, PartialBlobs? partial, CancellationToken cancellationToken)
     {
-        RegistryBlob stream = new(client, blob, cancellationToken);
-        await stream.ConnectAsync();
-        return stream;
+        RegistryBlob stream = new(client, blob, partial?.TryOpen(blob), cancellationToken);
+        try
+        {
+            if (!stream.HasAll)
+            {
+                await stream.ConnectAsync();
+            }
+
+            return stream;
+        }
+        catch
+        {
+            await stream.DisposeAsync();
+            throw;
+        }
     }
+
+    private bool HasAll => _received > 0 && _received == blob.Size;
 
     public override int Read(Span<byte> buffer)
     {
-        if (_start == _end)
+        if (_start == _end && kept is not null)
+        {
+            (_start, _end) = (0, kept.Read(_buffer));
+        }
+
+        if (_start == _end && (_content is not null || !HasAll))
         {
             // A layer is read by a worker of its own, which has nothing else to do.
             FillAsync().GetAwaiter().GetResult();
@@ -50,6 +73,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Cance
         if (disposing)
         {
             Disconnect();
+            kept?.Dispose();
         }
 
         base.Dispose(disposing);
@@ -70,6 +94,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Cance
 
                 (_start, _end) = (0, read);
                 _received += read;
+                kept?.Append(_buffer.AsSpan(0, read));
                 return;
             }
             catch (Exception e) when (e is IOException and not RegistryException or HttpRequestException)

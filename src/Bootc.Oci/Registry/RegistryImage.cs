@@ -34,8 +34,10 @@ public sealed class RegistryImage : IImageSource
     public async ValueTask<ResolvedImage> ResolveAsync(CancellationToken cancellationToken) =>
         await FirstOfAsync(client => ResolveAsync(client, cancellationToken));
 
-    public async ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken) =>
-        new BlobLayer(await FirstOfAsync(client => RegistryBlob.OpenAsync(client, layer.Blob, cancellationToken)), layer);
+    public ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken) => OpenLayerAsync(layer, partial: null, cancellationToken);
+
+    public async ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, PartialBlobs? partial, CancellationToken cancellationToken) =>
+        new BlobLayer(await FirstOfAsync(client => RegistryBlob.OpenAsync(client, layer.Blob, partial, cancellationToken)), layer);
 
     /// <summary>The signatures that are attached to a manifest, verified by nobody yet; none where there are none.</summary>
     public async ValueTask<ImmutableArray<SigstoreSignature>> ReadSignaturesAsync(Digest manifest, CancellationToken cancellationToken) =>
@@ -129,7 +131,7 @@ public sealed class RegistryImage : IImageSource
     private static async Task<byte[]> GetDocumentAsync(RegistryClient client, Descriptor descriptor, CancellationToken cancellationToken)
     {
         descriptor.RequireDocument();
-        using VerifyingStream blob = new(await RegistryBlob.OpenAsync(client, descriptor, cancellationToken), descriptor);
+        using VerifyingStream blob = new(await RegistryBlob.OpenAsync(client, descriptor, partial: null, cancellationToken), descriptor);
         return blob.ReadDocument();
     }
 }

@@ -230,6 +230,33 @@ public sealed class ImageImporterTests : IDisposable
         ShouldHoldNothingByName();
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("truncate -s 1 \"$object\"")]
+    [InlineData("rm \"$object\"")]
+    [InlineData("rm \"$stream\"")]
+    public async Task Layers_that_an_interrupted_import_finished_are_not_read_again_unless_something_of_them_is_lost(string? damage)
+    {
+        _layout.AddLayer(TestLayout.Skeleton).AddLayer([TestLayout.File("usr/two", new string('y', 100))]).Finish();
+        byte[] second = File.ReadAllBytes(_layout.BlobPath(1));
+        File.Delete(_layout.BlobPath(1));
+        await FluentActions.Awaiting(() => ImportAsync()).Should().ThrowAsync<Exception>();
+        ShouldHoldNothingByName();
+        File.WriteAllBytes(_layout.BlobPath(1), second);
+
+        File.Delete(_layout.BlobPath(0));
+        await LabProgram.RunAsync("sh", ["-c", $"cd \"$0\"; object=$(find objects -type f -size 1000c); stream=$(readlink -f partial/*); {damage ?? ":"}", Repo]);
+        if (damage is null)
+        {
+            await ImportAsync();
+            NamesIn(".").Should().BeEquivalentTo("meta.json", "objects", "streams", "images");
+        }
+        else
+        {
+            await FluentActions.Awaiting(() => ImportAsync()).Should().ThrowAsync<Exception>("the layer is read again, and its source has lost it");
+        }
+    }
+
     /// <summary>The version in the image's header.</summary>
     private int VersionOf(ObjectId image) => File.ReadAllBytes(Path.Join(Repo, "objects", image.ObjectPath))[12];
 
@@ -249,7 +276,7 @@ public sealed class ImageImporterTests : IDisposable
 
     private void ShouldHoldNothingByName()
     {
-        NamesIn(".").Should().OnlyContain(name => name == "meta.json" || name == "objects");
+        NamesIn(".").Should().OnlyContain(name => name == "meta.json" || name == "objects" || name == "partial");
         foreach (string file in Directory.EnumerateFiles(Path.Join(Repo, "objects"), "*", SearchOption.AllDirectories))
         {
             string hex = Path.GetRelativePath(Path.Join(Repo, "objects"), file).Replace("/", "", StringComparison.Ordinal);

@@ -1,0 +1,145 @@
+using System.Diagnostics;
+using System.Formats.Tar;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Bootc.Host.Tests.Images.Import;
+using Bootc.Testing;
+
+namespace Bootc.SystemTests;
+
+/// <summary>
+/// The published program is killed while it pulls from a real registry, and connections to it are cut, slow, or change what passes. The next one
+/// goes on where it stopped.
+/// </summary>
+public sealed class InterruptedPullTests : IAsyncLifetime
+{
+    private const string Name = "os/interrupted:stable";
+
+    // Of each blob that was under way: what the sockets had and the program did not.
+    private const long RefetchedAtMost = 4 << 20;
+    private const int BlobsAtOnce = 2;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-interrupted");
+    private LabRegistry _registry = null!;
+    private RoughProxy _proxy = null!;
+    private string _configuration = "";
+    private string _imageId = "";
+    private long _size;
+
+    public async Task InitializeAsync()
+    {
+        _registry = await LabRegistry.StartAsync();
+        _proxy = await RoughProxy.StartAsync(_registry);
+        TestLayout layout = new(_folder.CreateSubdirectory("layout").FullName);
+        layout.AddLayer(TestLayout.Skeleton);
+        foreach ((int number, int mebibytes) in ((int[])[12, 9, 1, 1, 1, 6]).Index())
+        {
+            layout.AddLayer([.. Enumerable.Range(0, mebibytes * 2).Select(file => RandomFile($"usr/{number}-{file}", 512 << 10))]);
+        }
+
+        layout.Finish();
+        await LabProgram.RunAsync(
+            "skopeo",
+            ["copy", "--dest-cert-dir", Path.Join(_registry.Configuration, "certs.d", _registry.Host), "--dest-creds", $"{LabRegistry.User}:{LabRegistry.Password}",
+                $"oci:{layout.Folder}", $"docker://{_registry.Host}/{Name}"]);
+        _size = new DirectoryInfo(Path.Join(layout.Folder, "blobs", "sha256")).EnumerateFiles().Sum(blob => blob.Length);
+
+        _configuration = Path.Join(_folder.FullName, "containers");
+        await LabProgram.RunAsync("cp", ["-a", _registry.Configuration, _configuration]);
+        string logins = await File.ReadAllTextAsync(Path.Join(_configuration, "auth.json"));
+        await File.WriteAllTextAsync(Path.Join(_configuration, "auth.json"), logins.Replace(_registry.Host, _proxy.Host, StringComparison.Ordinal));
+        await File.WriteAllTextAsync(Path.Join(_configuration, "registries.conf"), $"[[registry]]\nlocation = \"{_proxy.Host}\"\ninsecure = true\n");
+        _imageId = IdOf(await PullAsync("first"));
+        _proxy.BlobBytes.Should().BeLessThan(_size + 4096, "an image that nothing happens to is fetched once");
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _proxy.DisposeAsync();
+        await _registry.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public Task A_pull_that_is_killed_or_cut_goes_on_where_it_stopped() => InterruptAsync(5);
+
+    [Fact]
+    [Trait("Category", "All")]
+    public Task Hundreds_of_pulls_that_are_killed_or_cut_go_on_where_they_stopped() => InterruptAsync(200);
+
+    private async Task InterruptAsync(int rounds)
+    {
+        int seed = Environment.TickCount;
+        for (int round = 0; round < rounds; round++)
+        {
+            Random random = new(seed + round);
+            string what = $"seed {seed + round}";
+            long before = _proxy.BlobBytes;
+            int kills = random.Next(1, 6);
+            int spoilt = 0;
+            for (int kill = 0; kill < kills; kill++)
+            {
+                _proxy.Next = () => Any(random, ref spoilt);
+                await KillAsync($"repo-{round}", TimeSpan.FromMilliseconds(random.Next(20, 1500)));
+            }
+
+            _proxy.Next = () => new();
+            ProgramOutput last = await PullAsync($"repo-{round}");
+            IdOf(last).Should().Be(_imageId, what);
+            Directory.Exists(Path.Join(_folder.FullName, $"repo-{round}", "partial")).Should().BeFalse(what);
+            ProgramOutput fsck = await LabProgram.TryRunAsync(
+                (await Product.Instance).Bootc, ["internals", "composefs", "fsck", "--repo", Path.Join(_folder.FullName, $"repo-{round}")]);
+            fsck.ExitCode.Should().Be(0, $"{what}: {fsck}");
+            if (spoilt == 0)
+            {
+                (_proxy.BlobBytes - before - _size).Should().BeLessThan(kills * BlobsAtOnce * RefetchedAtMost, what);
+            }
+
+            Directory.Delete(Path.Join(_folder.FullName, $"repo-{round}"), recursive: true);
+        }
+    }
+
+    private Mischief Any(Random random, ref int spoilt)
+    {
+        lock (random)
+        {
+            TimeSpan pause = TimeSpan.FromMilliseconds(random.Next(3, 8));
+            switch (random.Next(8))
+            {
+                case 0:
+                    spoilt++;
+                    return new(Corrupt: random.Next(1 << 20), Pause: pause);
+                case 1 or 2:
+                    return new(CutAfter: random.Next(4 << 20), Pause: pause);
+                default:
+                    return new(Pause: pause);
+            }
+        }
+    }
+
+    private async Task KillAsync(string repository, TimeSpan after)
+    {
+        using Process pull = Process.Start(new ProcessStartInfo("unshare", await CommandAsync(repository)) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        await Task.Delay(after);
+        pull.Kill();
+        await pull.WaitForExitAsync();
+    }
+
+    private async Task<ProgramOutput> PullAsync(string repository) => await LabProgram.TryRunAsync("unshare", await CommandAsync(repository));
+
+    // All of it is one process, that of bootc in the end.
+    private async Task<string[]> CommandAsync(string repository) =>
+    [
+        "--mount", "sh", "-c", "mount --bind \"$1\" /etc/containers && shift && exec \"$@\"", "pull", _configuration,
+        (await Product.Instance).Bootc, "internals", "oci", "pull", "--insecure", "--repo", Path.Join(_folder.FullName, repository), $"docker://{_proxy.Host}/{Name}",
+    ];
+
+    private static string IdOf(ProgramOutput pulled)
+    {
+        pulled.ExitCode.Should().Be(0, pulled.ToString());
+        return JsonDocument.Parse(pulled.Output).RootElement.GetProperty("imageId").GetString()!;
+    }
+
+    private static PaxTarEntry RandomFile(string path, int size) =>
+        new(TarEntryType.RegularFile, path) { DataStream = new MemoryStream(RandomNumberGenerator.GetBytes(size)), ModificationTime = DateTimeOffset.UnixEpoch };
+}
