@@ -23,7 +23,7 @@ public static class InstallRecorder
     {
         string disk = LabInstall.NewDisk(folder);
         string log = Path.Join(folder, Recording.LogFile(0));
-        await using (RecordedDisk recorded = await RecordedDisk.AttachAsync(disk, log))
+        await using (ExportedDisk recorded = await ExportedDisk.AttachAsync(disk, log))
         {
             Podman podman = await Podman.Instance;
             await podman.RunAsync(LabInstall.Arguments(

@@ -5,15 +5,16 @@ namespace Bootc.Testing.PowerCuts;
 /// <summary>What a machine is at when its power is cut.</summary>
 /// <param name="Name">In a word.</param>
 /// <param name="Preparation">What comes before it, and is on the disk when it begins; null for nothing.</param>
-/// <param name="Command">Starts it.</param>
+/// <param name="Command">What the guest runs; null for an install, which this machine runs.</param>
 /// <param name="LongestSeconds">About how long it takes in a guest; the cut comes at any moment of that.</param>
 /// <param name="StartsUpdated">Whether the machine runs version 2 before it, and can go back to version 1.</param>
-/// <param name="Allowed">The versions that may run afterwards.</param>
-public sealed record CutOperation(string Name, string? Preparation, string Command, double LongestSeconds, bool StartsUpdated, params int[] Allowed)
+/// <param name="Allowed">The versions that may run afterwards; after an install that is also nothing.</param>
+public sealed record CutOperation(string Name, string? Preparation, string? Command, double LongestSeconds, bool StartsUpdated, params int[] Allowed)
 {
     /// <summary>All of them.</summary>
     public static IReadOnlyList<CutOperation> All { get; } =
     [
+        new("install", null, null, 3, StartsUpdated: false, 1),
         new("stage", null, "bootc upgrade --quiet", 12, StartsUpdated: false, 1),
         new("finalize", "bootc upgrade --quiet && sync", "systemctl stop bootc-finalize-staged.service", 4, StartsUpdated: false, 1, 2),
         new("rollback", null, "bootc rollback", 2, StartsUpdated: true, 1, 2),
@@ -36,7 +37,7 @@ public sealed record PowerCut(int Seed, CutOperation Operation, TimeSpan After)
 
 /// <summary>What came of a cut.</summary>
 /// <param name="Cut">The cut.</param>
-/// <param name="Version">What ran afterwards; null where nothing came up.</param>
+/// <param name="Version">What ran afterwards; null where nothing came up, as it may be after an install.</param>
 /// <param name="Problems">What was not as it has to be; empty for a good outcome.</param>
 /// <param name="Folder">Where disk and consoles are kept; null where all was well.</param>
 public sealed record PowerCutOutcome(PowerCut Cut, int? Version, IReadOnlyList<string> Problems, string? Folder)

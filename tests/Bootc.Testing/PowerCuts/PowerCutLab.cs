@@ -5,7 +5,8 @@ namespace Bootc.Testing.PowerCuts;
 
 /// <summary>
 /// Machines whose power is cut: a registry that has version 2 of an image, one machine that runs version 1, and one that runs version 2 and has
-/// garbage. Each cut is made to a copy of one of them. What the guest had not written is lost; what it had given to its disk is not.
+/// garbage. Each cut is made to a copy of one of them, frozen while it was up; or to the disk of an install on this machine. What had not been
+/// written is lost; what the disk had been given is not.
 /// </summary>
 public sealed class PowerCutLab : IAsyncDisposable
 {
@@ -13,12 +14,14 @@ public sealed class PowerCutLab : IAsyncDisposable
     private const string Version = "cat /usr/share/lab-version";
 
     private readonly LabRegistry _registry;
-    private readonly MachineState _first;
-    private readonly Lazy<Task<MachineState>> _updated;
+    private readonly string _image;
+    private readonly FrozenMachine _first;
+    private readonly Lazy<Task<FrozenMachine>> _updated;
 
-    private PowerCutLab(LabRegistry registry, MachineState first)
+    private PowerCutLab(LabRegistry registry, string image, FrozenMachine first)
     {
         _registry = registry;
+        _image = image;
         _first = first;
         _updated = new(UpdateAsync);
     }
@@ -32,18 +35,23 @@ public sealed class PowerCutLab : IAsyncDisposable
         await registry.PushAsync(podman, await BuildAsync(2, UpdateImages.OtherInitrd), $"{Repository}:stable");
         InstalledMachine installed = await LabInstall.InstallAsync(
             first, "cut", "--filesystem", "ext4", "--allow-missing-verity", "--target-imgref", $"{registry.HostOfGuests}/{Repository}:stable");
-        await using KeptMachine machine = await KeptMachine.StartAsync(installed.State, "cuts", processors: 1);
-        await machine.RunAsync(registry.ScriptForGuests);
-        await machine.RunAsync("echo mine > /etc/lab-edited");
-        return new(registry, await machine.ShutDownAsync());
+        return new(registry, first, await KeptMachine.FreezeAsync(installed.State, "cuts", async machine =>
+        {
+            await machine.RunAsync(registry.ScriptForGuests);
+            await machine.RunAsync("echo mine > /etc/lab-edited");
+        }));
     }
 
     /// <summary>Cuts the power of a machine, and looks at what becomes of it.</summary>
     public async Task<PowerCutOutcome> RunAsync(PowerCut cut)
     {
         LabLog.Write($"power cut {cut.Seed}: {cut.Operation.Name} after {cut.After.TotalSeconds:F2} s");
-        string name = $"cut-{cut.Seed}";
-        KeptMachine machine = await KeptMachine.StartAsync(cut.Operation.StartsUpdated ? await _updated.Value : _first, name, processors: 1);
+        if (cut.Operation.Command is null)
+        {
+            return await InstallCut.RunAsync(cut, _image);
+        }
+
+        KeptMachine machine = await KeptMachine.ThawAsync(cut.Operation.StartsUpdated ? await _updated.Value : _first, $"cut-{cut.Seed}");
         try
         {
             List<string> problems = [];
@@ -72,14 +80,15 @@ public sealed class PowerCutLab : IAsyncDisposable
     private static async Task<string> BuildAsync(int version, string more = "") =>
         await UpdateImages.BuildAsync(await LabImages.Debian, version, karg: version, more);
 
-    private async Task<MachineState> UpdateAsync()
+    private async Task<FrozenMachine> UpdateAsync()
     {
         await _registry.PushAsync(await Podman.Instance, await BuildAsync(3, UpdateImages.OtherInitrd), $"{Repository}:garbage");
-        await using KeptMachine machine = await KeptMachine.StartAsync(_first, "cuts-updated", processors: 1);
-        await machine.RebootAsync("bootc upgrade --quiet --apply && sleep 300");
-        // What is staged and dropped leaves its objects, its state and its kernel.
-        await machine.RunAsync($"bootc switch --quiet {_registry.HostOfGuests}/{Repository}:garbage && bootc rollback && bootc rollback");
-        return await machine.ShutDownAsync();
+        return await KeptMachine.FreezeAsync(_first.State, "cuts-updated", async machine =>
+        {
+            await machine.RebootAsync("bootc upgrade --quiet --apply && sleep 300");
+            // What is staged and dropped leaves its objects, its state and its kernel.
+            await machine.RunAsync($"bootc switch --quiet {_registry.HostOfGuests}/{Repository}:garbage && bootc rollback && bootc rollback");
+        });
     }
 
     private static async Task CutAsync(KeptMachine machine, PowerCut cut)

@@ -16,6 +16,8 @@ public sealed class KeptMachine : IAsyncDisposable
     private static readonly TimeSpan ShutdownLimit = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(10);
 
+    private const int FrozenProcessors = 1;
+
     private readonly string _name;
     private readonly MachineState _state;
     private readonly int _processors;
@@ -41,6 +43,40 @@ public sealed class KeptMachine : IAsyncDisposable
     {
         MachineState copy = await machine.BranchAsync(Guest.NewFolder(name), CancellationToken.None);
         return new(name, copy, processors, reboots, await BootAsync(copy, processors, reboots, $"{name}-1"));
+    }
+
+    /// <summary>Has a copy of a machine go on where it was frozen.</summary>
+    /// <param name="machine">The machine.</param>
+    /// <param name="name">What it is for.</param>
+    public static async Task<KeptMachine> ThawAsync(FrozenMachine machine, string name)
+    {
+        MachineState copy = await machine.State.BranchAsync(Guest.NewFolder(name), CancellationToken.None);
+        RunningGuest guest = await RunningGuest.StartAsync(
+            [.. await ArgumentsAsync(copy), .. machine.Arguments], Guest.NewFolder($"{name}-1"), processors: FrozenProcessors);
+        KeptMachine kept = new(name, copy, FrozenProcessors, reboots: false, guest);
+        await kept.WaitForAnswerAsync("true", _ => true);
+        return kept;
+    }
+
+    /// <summary>Starts a machine of one processor on a copy of another's disk, prepares it, and freezes it.</summary>
+    /// <param name="machine">The other one.</param>
+    /// <param name="name">What it is for.</param>
+    /// <param name="prepare">Does something with it.</param>
+    public static async Task<FrozenMachine> FreezeAsync(MachineState machine, string name, Func<KeptMachine, Task> prepare)
+    {
+        KeptMachine kept = await StartAsync(machine, name, FrozenProcessors);
+        await using (kept)
+        {
+            await prepare(kept);
+            // What is only in its memory would be lost with the power of every copy.
+            await kept.RunAsync("sync");
+            await kept.ShutDownAsync();
+        }
+
+        string monitor = Path.Join(Path.GetTempPath(), $"bootc-lab-{Guid.NewGuid():N}");
+        await using RunningGuest guest = await RunningGuest.BootAsync(
+            [.. await ArgumentsAsync(kept._state), .. FrozenMachine.MonitorArguments(monitor)], Guest.NewFolder($"{name}-frozen"), FrozenProcessors);
+        return await FrozenMachine.FreezeAsync(guest.Qemu, monitor, kept._state);
     }
 
     /// <summary>Runs lines of shell as root, whatever comes of it.</summary>
@@ -126,13 +162,18 @@ public sealed class KeptMachine : IAsyncDisposable
         const string Count = "systemctl show --value -p SoftRebootsCount";
         string before = await RunAsync(Count);
         await RunAsync($"systemd-run --quiet sh -c '{command}'");
+        await WaitForAnswerAsync(Count, count => count != before);
+    }
+
+    /// <summary>Asks the same until the answer is the one that is waited for: what is sent to the shell while there is none is lost.</summary>
+    private async Task WaitForAnswerAsync(string command, Predicate<string> isIt)
+    {
         for (long began = Environment.TickCount64; Environment.TickCount64 - began < BootLimit.TotalMilliseconds;)
         {
             try
             {
-                // What is sent to the shell while there is none is lost.
-                GuestAnswer count = await RunAsync(Count, TimeSpan.FromSeconds(10));
-                if (count.ExitCode == 0 && count.Text != before)
+                GuestAnswer answer = await RunAsync(command, TimeSpan.FromSeconds(10));
+                if (answer.ExitCode == 0 && isIt(answer.Text))
                 {
                     return;
                 }
@@ -142,7 +183,7 @@ public sealed class KeptMachine : IAsyncDisposable
             }
         }
 
-        throw new TimeoutException($"{_name} did not come up again after {command}");
+        throw new TimeoutException($"{_name} did not give the answer that was waited for: {command}");
     }
 
     /// <summary>Ends the machine as a power cut does, but for what its disk had in its cache, and starts it again.</summary>
@@ -176,5 +217,7 @@ public sealed class KeptMachine : IAsyncDisposable
     private Task<GuestAnswer> RunAsync(string command, TimeSpan atMost) => _guest.Shell.RunAsync(command, atMost);
 
     private static async Task<RunningGuest> BootAsync(MachineState state, int processors, bool reboots, string name) =>
-        await RunningGuest.BootAsync([.. await Guest.ArgumentsAsync(state), "-nic", "user,model=virtio-net-pci"], Guest.NewFolder(name), processors, reboots);
+        await RunningGuest.BootAsync(await ArgumentsAsync(state), Guest.NewFolder(name), processors, reboots);
+
+    private static async Task<string[]> ArgumentsAsync(MachineState state) => [.. await Guest.ArgumentsAsync(state), "-nic", "user,model=virtio-net-pci"];
 }

@@ -1,20 +1,19 @@
 using System.Diagnostics;
-using Bootc.Testing;
 
-namespace Bootc.CrashStates;
+namespace Bootc.Testing;
 
 /// <summary>
-/// A block device of this machine that a program records: a loop device over a file that <c>qemu-storage-daemon</c> exports by FUSE, with
-/// <c>blklogwrites</c> below it.
+/// A block device of this machine that a program stands behind: a loop device over a file that <c>qemu-storage-daemon</c> exports by FUSE. It can
+/// be recorded, and it can lose its power.
 /// </summary>
-public sealed class RecordedDisk : IAsyncDisposable
+public sealed class ExportedDisk : IAsyncDisposable
 {
     private static readonly TimeSpan Starting = TimeSpan.FromSeconds(30);
 
     private readonly Process _daemon;
     private readonly string _export;
 
-    private RecordedDisk(Process daemon, string export, string device)
+    private ExportedDisk(Process daemon, string export, string device)
     {
         _daemon = daemon;
         _export = export;
@@ -26,20 +25,31 @@ public sealed class RecordedDisk : IAsyncDisposable
 
     /// <summary>Attaches a disk image file.</summary>
     /// <param name="disk">The file.</param>
-    /// <param name="log">The file for the recording; it is emptied.</param>
-    public static async Task<RecordedDisk> AttachAsync(string disk, string log)
+    /// <param name="log">The file for a recording by <c>blklogwrites</c>, which is emptied; null for none.</param>
+    public static async Task<ExportedDisk> AttachAsync(string disk, string? log = null)
     {
         string export = disk + ".export";
-        await File.WriteAllBytesAsync(log, []);
         await File.WriteAllBytesAsync(export, []);
         DebianTree tools = await Lab.ToolsTree;
+        List<string> recording = [];
+        if (log is not null)
+        {
+            await File.WriteAllBytesAsync(log, []);
+            recording =
+            [
+                "--blockdev", $"driver=file,filename={log},node-name=log,cache.no-flush=on",
+                "--blockdev", "driver=blklogwrites,node-name=recorded,file=data,log=log",
+            ];
+        }
+
         Process daemon = Process.Start(new ProcessStartInfo(tools.Loader, tools.ArgumentsOf(
             "qemu-storage-daemon",
-            // Flushes are recorded above these, and need not reach this machine's disk.
-            "--blockdev", $"driver=file,filename={disk},node-name=data,cache.no-flush=on",
-            "--blockdev", $"driver=file,filename={log},node-name=log,cache.no-flush=on",
-            "--blockdev", "driver=blklogwrites,node-name=recorded,file=data,log=log",
-            "--export", $"type=fuse,id=export,node-name=recorded,mountpoint={export},writable=on")))!;
+            [
+                // Flushes are recorded above these, and need not reach this machine's disk.
+                "--blockdev", $"driver=file,filename={disk},node-name=data,cache.no-flush=on",
+                .. recording,
+                "--export", $"type=fuse,id=export,node-name={(log is null ? "data" : "recorded")},mountpoint={export},writable=on",
+            ])))!;
         try
         {
             long began = Environment.TickCount64;
@@ -65,17 +75,21 @@ public sealed class RecordedDisk : IAsyncDisposable
         }
     }
 
+    /// <summary>Ends it: what it was not given by now is lost, and every access fails from here on.</summary>
+    public void CutPower() => _daemon.Kill();
+
     public async ValueTask DisposeAsync()
     {
         await LabProgram.RunAsync("losetup", ["--detach", Device]);
         await EndAsync(_daemon, _export);
     }
 
-    /// <summary>Asked to end, unlike killed, the daemon unmounts what it exports.</summary>
     private static async Task EndAsync(Process daemon, string export)
     {
+        // Asked to end, unlike killed, it unmounts what it exports.
         await LabProgram.TryRunAsync("kill", [$"{daemon.Id}"]);
         await daemon.WaitForExitAsync();
+        await LabProgram.TryRunAsync("umount", ["--lazy", export]);
         daemon.Dispose();
         File.Delete(export);
     }
