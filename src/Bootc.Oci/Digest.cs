@@ -43,6 +43,9 @@ public readonly record struct Digest
     /// <summary>The SHA-256 digest of bytes.</summary>
     public static Digest Sha256(ReadOnlySpan<byte> bytes) => Of(HashAlgorithmName.SHA256, SHA256.HashData(bytes));
 
+    /// <summary>The digest that a SHA-256 hash stands for.</summary>
+    public static Digest OfSha256(ReadOnlySpan<byte> hash) => Of(HashAlgorithmName.SHA256, hash);
+
     /// <summary>The digest that bytes have by this digest's algorithm.</summary>
     public Digest OfSameKind(ReadOnlySpan<byte> bytes) =>
         Algorithm == HashAlgorithmName.SHA256 ? Sha256(bytes) : Of(Algorithm, SHA512.HashData(bytes));

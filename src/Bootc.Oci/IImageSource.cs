@@ -1,3 +1,4 @@
+using Bootc.Oci.Chunked;
 using Bootc.Oci.Layers;
 using Bootc.Oci.Registry;
 
@@ -12,6 +13,11 @@ public interface IImageSource : IDisposable
     /// <summary>Opens a layer of the image; several may be open at a time.</summary>
     ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken);
 
-    /// <summary>As the other one, from a place that is slow enough for what has arrived to be kept where the transfer is interrupted.</summary>
-    ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, PartialBlobs? partial, CancellationToken cancellationToken) => OpenLayerAsync(layer, cancellationToken);
+    /// <summary>As the other one, from a place that is slow enough to do without transferring what need not be.</summary>
+    ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, LayerTransfer transfer, CancellationToken cancellationToken) => OpenLayerAsync(layer, cancellationToken);
 }
+
+/// <summary>What helps a transfer.</summary>
+/// <param name="Partial">What is kept of blobs where their transfer is interrupted; null for nothing.</param>
+/// <param name="Local">What is on this machine; null for nothing.</param>
+public sealed record LayerTransfer(PartialBlobs? Partial = null, ILocalContent? Local = null);

@@ -25,6 +25,7 @@ internal static class Corpus
         [SelfTest] = () => new SelfTestTarget(),
         ["splitstream"] = () => new SplitStreamTarget(),
         ["storage-json"] = () => new StorageJsonTarget(),
+        ["table-of-contents"] = () => new TableOfContentsTarget(),
         ["tar"] = () => new TarTarget(),
         ["tar-split"] = () => new TarSplitTarget(),
     };

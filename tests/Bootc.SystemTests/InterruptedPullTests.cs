@@ -45,10 +45,7 @@ public sealed class InterruptedPullTests : IAsyncLifetime
         _size = new DirectoryInfo(Path.Join(layout.Folder, "blobs", "sha256")).EnumerateFiles().Sum(blob => blob.Length);
 
         _configuration = Path.Join(_folder.FullName, "containers");
-        await LabProgram.RunAsync("cp", ["-a", _registry.Configuration, _configuration]);
-        string logins = await File.ReadAllTextAsync(Path.Join(_configuration, "auth.json"));
-        await File.WriteAllTextAsync(Path.Join(_configuration, "auth.json"), logins.Replace(_registry.Host, _proxy.Host, StringComparison.Ordinal));
-        await File.WriteAllTextAsync(Path.Join(_configuration, "registries.conf"), $"[[registry]]\nlocation = \"{_proxy.Host}\"\ninsecure = true\n");
+        await _proxy.ConfigureAsync(_configuration);
         _imageId = IdOf(await PullAsync("first"));
         _proxy.BlobBytes.Should().BeLessThan(_size + 4096, "an image that nothing happens to is fetched once");
     }
@@ -127,12 +124,7 @@ public sealed class InterruptedPullTests : IAsyncLifetime
 
     private async Task<ProgramOutput> PullAsync(string repository) => await LabProgram.TryRunAsync("unshare", await CommandAsync(repository));
 
-    // All of it is one process, that of bootc in the end.
-    private async Task<string[]> CommandAsync(string repository) =>
-    [
-        "--mount", "sh", "-c", "mount --bind \"$1\" /etc/containers && shift && exec \"$@\"", "pull", _configuration,
-        (await Product.Instance).Bootc, "internals", "oci", "pull", "--insecure", "--repo", Path.Join(_folder.FullName, repository), $"docker://{_proxy.Host}/{Name}",
-    ];
+    private Task<string[]> CommandAsync(string repository) => _proxy.PullArgumentsAsync(_configuration, Path.Join(_folder.FullName, repository), Name);
 
     private static string IdOf(ProgramOutput pulled)
     {

@@ -56,6 +56,25 @@ internal sealed class RoughProxy : IAsyncDisposable
         return proxy;
     }
 
+    /// <summary>Makes a folder for <c>/etc/containers</c> by which a program reaches the registry through this.</summary>
+    public async Task ConfigureAsync(string folder)
+    {
+        await LabProgram.RunAsync("cp", ["-a", _registry.Configuration, folder]);
+        string logins = await File.ReadAllTextAsync(Path.Join(folder, "auth.json"));
+        await File.WriteAllTextAsync(Path.Join(folder, "auth.json"), logins.Replace(_registry.Host, Host, StringComparison.Ordinal));
+        await File.WriteAllTextAsync(Path.Join(folder, "registries.conf"), $"[[registry]]\nlocation = \"{Host}\"\ninsecure = true\n");
+    }
+
+    /// <summary>The arguments for unshare(1) by which the published program pulls an image; all of it is one process, that of bootc in the end.</summary>
+    /// <param name="configuration">What <see cref="ConfigureAsync"/> made.</param>
+    /// <param name="repository">The path of the repository.</param>
+    /// <param name="name">The image in the registry.</param>
+    public async Task<string[]> PullArgumentsAsync(string configuration, string repository, string name) =>
+    [
+        "--mount", "sh", "-c", "mount --bind \"$1\" /etc/containers && shift && exec \"$@\"", "pull", configuration,
+        (await Product.Instance).Bootc, "internals", "oci", "pull", "--insecure", "--repo", repository, $"docker://{Host}/{name}",
+    ];
+
     public async ValueTask DisposeAsync()
     {
         await _server.DisposeAsync();

@@ -21,10 +21,11 @@ public sealed class KilledImportTests : IDisposable
     [Theory]
     [InlineData("linkat:signal=SIGKILL:when=3", 0)] // the second object: the first link is of meta.json
     [InlineData("syncfs:signal=SIGKILL", 0)]
-    [InlineData("symlinkat:signal=SIGKILL:when=2", 1)] // the call itself is not made
+    [InlineData("symlinkat:signal=SIGKILL", 1)] // the second name; the call itself is not made
     public async Task Names_nothing_that_is_not_whole(string injection, int names)
     {
-        (await PullAsync($"--inject={injection}")).ExitCode.Should().NotBe(0);
+        string[] only = injection.StartsWith("symlinkat", StringComparison.Ordinal) ? ["-P", $"streams/oci-layer-{_layout.DiffIds[1]}"] : [];
+        (await PullAsync([$"--inject={injection}", .. only])).ExitCode.Should().NotBe(0);
 
         string[] files = [.. Directory.EnumerateFiles(Repo, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(Repo, f))];
         files.Count(f => f.StartsWith("streams/", StringComparison.Ordinal) || f.StartsWith("images/", StringComparison.Ordinal)).Should().Be(names);
@@ -44,7 +45,7 @@ public sealed class KilledImportTests : IDisposable
         ProgramOutput output = await PullAsync("--trace=syncfs,symlinkat", "-o", log);
 
         output.ExitCode.Should().Be(0, "{0}", output);
-        string[] calls = [.. File.ReadLines(log).Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1].Split('(')[0])
+        string[] calls = [.. File.ReadLines(log).Where(l => !l.Contains("\"partial/")).Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1].Split('(')[0])
             .Where(c => c is "syncfs" or "symlinkat")];
         calls[0].Should().Be("syncfs");
         calls[1..].Should().HaveCount(2 + 1 + 1 + 2 + 1, "of layers, config, manifest, images and a tag").And.OnlyContain(c => c == "symlinkat");

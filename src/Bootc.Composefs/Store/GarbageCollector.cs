@@ -219,19 +219,12 @@ public sealed class GarbageCollector
         long count = 0;
         long bytes = 0;
         using Dir objects = _repository.Root.OpenDir(Repository.ObjectsName);
-        foreach (DirEntry prefix in objects.Entries().Where(e => e.Name.Length == 2))
+        foreach ((ObjectId id, long size) in ObjectListing.Of(_repository).Where(found => !_live.Contains(found.Id)))
         {
             _cancellation.ThrowIfCancellationRequested();
-            using Dir? folder = objects.TryOpenDir(prefix.Name);
-            foreach (DirEntry entry in folder?.Entries() ?? [])
-            {
-                if (ObjectId.TryParse(prefix.Text + entry.Text, out ObjectId? id) && !_live.Contains(id))
-                {
-                    count++;
-                    bytes += folder!.Status(entry.Name).Size;
-                    Remove(folder, entry.Name);
-                }
-            }
+            count++;
+            bytes += size;
+            Remove(objects, id.ObjectPath);
         }
 
         return (count, bytes);

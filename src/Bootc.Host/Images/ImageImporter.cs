@@ -7,7 +7,6 @@ using Bootc.Composefs.Store;
 using Bootc.Composefs.Tree;
 using Bootc.Oci;
 using Bootc.Oci.Layers;
-using Bootc.Oci.Registry;
 
 namespace Bootc.Host.Images;
 
@@ -28,6 +27,7 @@ public sealed class ImageImporter(Repository repository, Steps steps)
     private static readonly int LayersAtOnce = Math.Clamp(Environment.ProcessorCount, 2, 4);
 
     private readonly LayerStore _layers = new(repository);
+    private readonly StoredContent _stored = new(repository);
 
     /// <summary>Whether a layer that is in the repository need not be read again; as long as nobody says otherwise, none has to.</summary>
     public Predicate<DiffId> IsLayerWhole { get; init; } = _ => true;
@@ -43,6 +43,23 @@ public sealed class ImageImporter(Repository repository, Steps steps)
     public async Task<ImportedImage> ImportAsync(IImageSource source, ResolvedImage image, CancellationToken cancellationToken)
     {
         using UnfinishedImport? unfinished = repository.TryBeginImport();
+        try
+        {
+            ImportedImage imported = await ImportAsync(source, image, unfinished, cancellationToken);
+            unfinished?.Clear();
+            return imported;
+        }
+        catch (Exception e) when (!IsInterruption(e))
+        {
+            // Nobody is to go on with an image that is not good.
+            unfinished?.Clear();
+            throw;
+        }
+    }
+
+    private async Task<ImportedImage> ImportAsync(
+        IImageSource source, ResolvedImage image, UnfinishedImport? unfinished, CancellationToken cancellationToken)
+    {
         ImmutableArray<ObjectId> layers = await ImportLayersAsync(source, image, unfinished, cancellationToken);
 
         // This runs on top of the last layer's stack, which holds that layer's tables; go on from a stack of our own.
@@ -63,7 +80,6 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         cancellationToken.ThrowIfCancellationRequested();
 
         steps.Run("Publishing the image", () => Publish(image, layers, plain, boot));
-        unfinished?.Clear();
         return new()
         {
             Source = image,
@@ -76,6 +92,9 @@ public sealed class ImageImporter(Repository repository, Steps steps)
                 : [$"the image has no label \"{BootcLabel}\"; it may not be made for bootc"],
         };
     }
+
+    /// <summary>Whether the same image may be imported yet: somebody stopped it, or a network or a disk did.</summary>
+    private static bool IsInterruption(Exception? e) => e is IOException or OperationCanceledException || (e is not null && IsInterruption(e.InnerException));
 
     private async Task<ImmutableArray<ObjectId>> ImportLayersAsync(
         IImageSource source, ResolvedImage image, UnfinishedImport? unfinished, CancellationToken cancellationToken)
@@ -134,27 +153,27 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         IImageSource source, ImageLayer layer, string what, UnfinishedImport? unfinished, CancellationToken cancellationToken) =>
         steps.RunAsync(what, layer.ReadSize, async meter =>
         {
-            PartialBlobs? partial = unfinished is null ? null : new(unfinished.Folder);
-            ObjectId stored = await ReadLayerAsync(source, layer, partial, meter, cancellationToken);
+            LayerTransfer transfer = new(unfinished is null ? null : new(unfinished.Folder), _stored);
+            ObjectId stored = await ReadLayerAsync(source, layer, transfer, meter, cancellationToken);
             unfinished?.AddStream(LayerStore.NameOf(layer.DiffId), stored);
-            partial?.Remove(layer.Blob);
+            transfer.Partial?.Remove(layer.Blob);
             return stored;
         });
 
     private async Task<ObjectId> ReadLayerAsync(
-        IImageSource source, ImageLayer layer, PartialBlobs? partial, StepMeter meter, CancellationToken cancellationToken)
+        IImageSource source, ImageLayer layer, LayerTransfer transfer, StepMeter meter, CancellationToken cancellationToken)
     {
         while (true)
         {
-            bool goesOn = partial?.Contains(layer.Blob) == true;
+            bool goesOn = transfer.Partial?.Contains(layer.Blob) == true;
             try
             {
-                using LayerStream stream = await source.OpenLayerAsync(layer, partial, cancellationToken);
+                using LayerStream stream = await source.OpenLayerAsync(layer, transfer, cancellationToken);
                 return await _layers.AddAsync(stream, meter, cancellationToken);
             }
             catch (InvalidDataException)
             {
-                partial?.Remove(layer.Blob);
+                transfer.Partial?.Remove(layer.Blob);
                 if (!goesOn)
                 {
                     throw;

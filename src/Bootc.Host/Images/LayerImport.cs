@@ -1,6 +1,8 @@
+using System.Buffers;
 using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Linux;
+using Bootc.Oci.Chunked;
 using Bootc.Oci.Layers;
 
 namespace Bootc.Host.Images;
@@ -79,6 +81,11 @@ internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMe
     /// <summary>Reads a file's content; the task that is returned goes on storing it.</summary>
     private async Task<Task<ObjectId>> AddContentAsync(TarEntry entry)
     {
+        if (layer.TryTakeLocalContent(entry.Size) is { } local)
+        {
+            return Task.FromResult(TakeObject(local, entry.Size));
+        }
+
         using Fd? file = layer.TryTakeContentFile(entry.Size);
         if (file is null)
         {
@@ -97,6 +104,29 @@ internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMe
             Account(buffer[..read]);
             return read > 0 ? read : throw new InvalidDataException($"{file.Path} became shorter while it was read");
         }
+    }
+
+    /// <summary>An object that was found by the digest of its content: it is read for the layer's sake, and stays as it is.</summary>
+    private ObjectId TakeObject(LocalContent local, long size)
+    {
+        using Fd file = local.File;
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+        try
+        {
+            for (long left = size; left > 0;)
+            {
+                int read = file.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, left)));
+                Account(buffer.AsSpan(0, read > 0 ? read : throw new InvalidDataException($"{file.Path} became shorter while it was read")));
+                left -= read;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        _tar.ContentWasTaken();
+        return ObjectId.TryParse(local.Key, out ObjectId? id) ? id : throw new InvalidOperationException($"{local.Key} is no object");
     }
 
     private int ReadTar(Span<byte> buffer)

@@ -12,8 +12,13 @@ internal sealed class LayerStore(Repository repository)
     /// <summary>Content of at most so many bytes is kept in the stream and in the image itself (specification §3.4).</summary>
     public const int MaxInlineSize = Inode.InlineFile.MaxSize;
 
+    private const string NamePrefix = "oci-layer-";
+
     /// <summary>The name under which a layer is published (specification §5.1).</summary>
-    public static string NameOf(DiffId layer) => $"oci-layer-{layer}";
+    public static string NameOf(DiffId layer) => $"{NamePrefix}{layer}";
+
+    /// <summary>Whether a stream of this name is a layer.</summary>
+    public static bool IsName(string name) => name.StartsWith(NamePrefix, StringComparison.Ordinal);
 
     /// <summary>Stores a layer and returns the object of its splitstream, which is not published yet.</summary>
     /// <exception cref="InvalidDataException">The layer is malformed or not the one it should be.</exception>

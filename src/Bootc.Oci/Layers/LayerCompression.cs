@@ -36,6 +36,11 @@ public static class LayerCompression
     /// <param name="what">What it is, for messages.</param>
     public static Stream OpenByMagic(Stream content, string what) => Open(content, what, found => found);
 
+    /// <summary>What zstd frames unpack to.</summary>
+    /// <param name="content">The frames.</param>
+    /// <param name="what">What they are, for messages.</param>
+    internal static Stream OpenZstd(Stream content, string what) => new ZstdStream(content, what);
+
     /// <summary>Whether content that begins so is compressed in a way that can be read.</summary>
     public static bool IsCompressed(ReadOnlySpan<byte> magic) => FormatOf(magic) != Format.None;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Bootc.Linux;
+using Bootc.Oci.Chunked;
 
 namespace Bootc.Oci.Layers;
 
@@ -63,6 +64,18 @@ public abstract class LayerStream(DiffId diffId, long limit, bool isVerifiedBelo
         return file;
     }
 
+    /// <summary>
+    /// The next <paramref name="size"/> bytes as a file that the taker itself told the source of; null where they are none. The taker reads
+    /// the file and hands the bytes to <see cref="AccountTaken"/>.
+    /// </summary>
+    public LocalContent? TryTakeLocalContent(long size)
+    {
+        ThrowIfOwed();
+        LocalContent? content = size > 0 ? TakeLocal(size) : null;
+        _owed = content is null ? 0 : size;
+        return content;
+    }
+
     /// <summary>The next bytes of content that was taken as a file, as the taker stored them.</summary>
     public void AccountTaken(ReadOnlySpan<byte> stored)
     {
@@ -91,6 +104,12 @@ public abstract class LayerStream(DiffId diffId, long limit, bool isVerifiedBelo
 
     /// <summary>As <see cref="TryTakeContentFile"/>.</summary>
     protected virtual Fd? TakeFile(long size) => null;
+
+    /// <summary>As <see cref="TryTakeLocalContent"/>.</summary>
+    protected virtual LocalContent? TakeLocal(long size) => null;
+
+    /// <summary>Whether all of it was read, and is what it should be.</summary>
+    protected bool IsVerified => _verified;
 
     /// <summary>Sees the bytes of content that was taken as a file.</summary>
     protected virtual void OnTaken(ReadOnlySpan<byte> stored)

@@ -1,4 +1,5 @@
 using System.Net;
+using Bootc.Oci.Chunked;
 
 namespace Bootc.Oci.Registry;
 
@@ -6,7 +7,12 @@ namespace Bootc.Oci.Registry;
 /// A blob as it arrives. Where the transfer breaks off or stalls it is taken up at the same byte, as it is after an earlier one of which something
 /// was kept; what arrives is not verified here. A registry that never gets further is an <see cref="IOException"/>.
 /// </summary>
-internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, PartialBlob? kept, CancellationToken lifetime) : ReadOnlyStream
+/// <param name="client">Whom to ask.</param>
+/// <param name="blob">Which.</param>
+/// <param name="range">What of it: all of it, or a part.</param>
+/// <param name="kept">Its beginning, to be read first and added to; null for nothing.</param>
+/// <param name="lifetime">Stops the transfer.</param>
+internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobRange range, PartialBlob? kept, CancellationToken lifetime) : ReadOnlyStream
 {
     private const int BufferSize = 128 << 10;
 
@@ -16,10 +22,10 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Parti
 
     private HttpResponseMessage? _response;
     private Stream? _content;
-    private long _received = kept?.Kept ?? 0;
+    private long _received = kept?.Kept ?? range.From;
 
     private int _attempt = 1;
-    private long _receivedAtFirstAttempt = kept?.Kept ?? 0;
+    private long _receivedAtFirstAttempt = kept?.Kept ?? range.From;
     private long _windowStart;
     private long _windowBytes;
 
@@ -30,7 +36,16 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Parti
     /// <param name="cancellationToken">Stops the transfer.</param>
     public static async Task<RegistryBlob> OpenAsync(RegistryClient client, Descriptor blob, PartialBlobs? partial, CancellationToken cancellationToken)
     {
-        RegistryBlob stream = new(client, blob, partial?.TryOpen(blob), cancellationToken);
+        return await OpenAsync(new(client, blob, new(0, blob.Size), partial?.TryOpen(blob), cancellationToken));
+    }
+
+    /// <summary>Asks for a part of a blob.</summary>
+    /// <exception cref="NoRangesException">The registry gives only all of it.</exception>
+    public static Task<RegistryBlob> OpenAsync(RegistryClient client, Descriptor blob, BlobRange range, CancellationToken cancellationToken) =>
+        OpenAsync(new(client, blob, range, kept: null, cancellationToken));
+
+    private static async Task<RegistryBlob> OpenAsync(RegistryBlob stream)
+    {
         try
         {
             if (!stream.HasAll)
@@ -47,7 +62,9 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Parti
         }
     }
 
-    private bool HasAll => _received > 0 && _received == blob.Size;
+    private bool HasAll => _received > range.From && _received == range.End;
+
+    private bool IsPart => range.Length < blob.Size;
 
     public override int Read(Span<byte> buffer)
     {
@@ -86,8 +103,9 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Parti
             try
             {
                 await ConnectAsync();
-                int read = await ReceiveAsync(_buffer);
-                if (read == 0 && _received < blob.Size)
+                // Of a part no more is taken than was asked for; where there is more of a whole blob, its digest is not to come out right.
+                int read = await ReceiveAsync(IsPart ? _buffer.AsMemory(0, (int)Math.Min(BufferSize, range.End - _received)) : _buffer);
+                if (read == 0 && _received < range.End)
                 {
                     throw new IOException($"blob {blob.Digest} ended after {_received} of {blob.Size} bytes");
                 }
@@ -133,7 +151,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Parti
         _windowBytes += read;
         if (Environment.TickCount64 - _windowStart >= client.Patience.Stall.TotalMilliseconds)
         {
-            if (_windowBytes < client.Patience.StallBytes && _received + read < blob.Size)
+            if (_windowBytes < client.Patience.StallBytes && _received + read < range.End)
             {
                 throw new IOException($"only {_windowBytes} bytes arrived within {client.Patience.Stall.TotalSeconds:0} seconds");
             }
@@ -151,16 +169,21 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Parti
             return;
         }
 
-        _response = await client.GetBlobAsync(blob.Digest, _received, lifetime);
+        _response = await client.GetBlobAsync(blob.Digest, _received, IsPart ? range.End : null, lifetime);
+        if (IsPart && _response.StatusCode != HttpStatusCode.PartialContent)
+        {
+            throw new NoRangesException($"{client.Endpoint.Host} gives no parts of blobs");
+        }
+
         long begins = _response.StatusCode == HttpStatusCode.PartialContent ? _response.Content.Headers.ContentRange?.From ?? -1 : 0;
         if (begins != 0 && begins != _received)
         {
             throw new InvalidDataException($"{client.Endpoint.Host} was asked for blob {blob.Digest} from byte {_received} and gave another part of it");
         }
 
-        if (_response.Content.Headers.ContentLength is { } length && begins + length != blob.Size)
+        if (_response.Content.Headers.ContentLength is { } length && begins + length != range.End)
         {
-            throw new InvalidDataException($"blob {blob.Digest} has {begins + length} bytes at {client.Endpoint.Host}; its descriptor states {blob.Size}");
+            throw new InvalidDataException($"blob {blob.Digest} has {begins + length} bytes at {client.Endpoint.Host}; {(IsPart ? "it was asked for up to byte" : "its descriptor states")} {range.End}");
         }
 
         _content = await _response.Content.ReadAsStreamAsync(lifetime);
@@ -179,3 +202,6 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, Parti
         (_content, _response) = (null, null);
     }
 }
+
+/// <summary>A registry gives blobs only as a whole.</summary>
+internal sealed class NoRangesException(string message) : IOException(message);

@@ -38,7 +38,7 @@ internal sealed class RegistryClient : IDisposable
         GetAsync(
             path,
             accept,
-            from: 0,
+            range: null,
             async response =>
             {
                 using (response)
@@ -52,14 +52,15 @@ internal sealed class RegistryClient : IDisposable
     /// <summary>Gets a blob, which is read from the answer.</summary>
     /// <param name="digest">Which.</param>
     /// <param name="from">The first byte that is wanted; the answer says whether it begins there.</param>
+    /// <param name="end">Where what is wanted ends; null for the end of the blob.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>An answer of status 200, or 206 where <paramref name="from"/> was honoured.</returns>
     /// <exception cref="RegistryException">The registry refused, or was not there however often it was tried.</exception>
-    public Task<HttpResponseMessage> GetBlobAsync(Digest digest, long from, CancellationToken cancellationToken) =>
-        GetAsync($"blobs/{digest}", ["*/*"], from, Task.FromResult, cancellationToken);
+    public Task<HttpResponseMessage> GetBlobAsync(Digest digest, long from, long? end, CancellationToken cancellationToken) =>
+        GetAsync($"blobs/{digest}", ["*/*"], from > 0 || end is not null ? new(from, end - 1) : null, Task.FromResult, cancellationToken);
 
     private async Task<T> GetAsync<T>(
-        string path, IReadOnlyList<string> accept, long from, Func<HttpResponseMessage, Task<T>> take, CancellationToken cancellationToken)
+        string path, IReadOnlyList<string> accept, RangeHeaderValue? range, Func<HttpResponseMessage, Task<T>> take, CancellationToken cancellationToken)
     {
         for (int attempt = 1; ; attempt++)
         {
@@ -68,7 +69,7 @@ internal sealed class RegistryClient : IDisposable
             bool mayPass;
             try
             {
-                HttpResponseMessage response = await AuthorizedAsync(path, accept, from, cancellationToken);
+                HttpResponseMessage response = await AuthorizedAsync(path, accept, range, cancellationToken);
                 if (response.StatusCode is HttpStatusCode.OK or HttpStatusCode.PartialContent)
                 {
                     return await take(response);
@@ -137,11 +138,11 @@ internal sealed class RegistryClient : IDisposable
         _ => null,
     };
 
-    private async Task<HttpResponseMessage> AuthorizedAsync(string path, IReadOnlyList<string> accept, long from, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> AuthorizedAsync(string path, IReadOnlyList<string> accept, RangeHeaderValue? range, CancellationToken cancellationToken)
     {
         Uri uri = new(_base ??= await FindBaseAsync(cancellationToken), $"v2/{Endpoint.ApiRepository}/{path}");
         AuthenticationHeaderValue? used = _authorization.Current;
-        HttpResponseMessage response = await FollowAsync(uri, accept, from, used, cancellationToken);
+        HttpResponseMessage response = await FollowAsync(uri, accept, range, used, cancellationToken);
         if (response.StatusCode != HttpStatusCode.Unauthorized || !IsOwn(response.RequestMessage!.RequestUri!))
         {
             return response;
@@ -152,7 +153,7 @@ internal sealed class RegistryClient : IDisposable
             await _authorization.RenewAsync(response, used, cancellationToken);
         }
 
-        return await FollowAsync(uri, accept, from, _authorization.Current, cancellationToken);
+        return await FollowAsync(uri, accept, range, _authorization.Current, cancellationToken);
     }
 
     // By TLS, unless the registry is configured to be insecure and does not speak it.
@@ -177,13 +178,13 @@ internal sealed class RegistryClient : IDisposable
     }
 
     private async Task<HttpResponseMessage> FollowAsync(
-        Uri uri, IReadOnlyList<string> accept, long from, AuthenticationHeaderValue? authorization, CancellationToken cancellationToken)
+        Uri uri, IReadOnlyList<string> accept, RangeHeaderValue? range, AuthenticationHeaderValue? authorization, CancellationToken cancellationToken)
     {
         for (int redirects = 0; redirects <= MaxRedirects; redirects++)
         {
             HttpRequestMessage request = new(HttpMethod.Get, uri);
             request.Headers.Authorization = IsOwn(uri) ? authorization : null; // a login is for the registry, not for where it redirects to
-            request.Headers.Range = from > 0 ? new(from, null) : null;
+            request.Headers.Range = range;
             foreach (string type in accept)
             {
                 request.Headers.Accept.Add(MediaTypeWithQualityHeaderValue.Parse(type));

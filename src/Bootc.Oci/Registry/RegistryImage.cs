@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Bootc.Oci.Chunked;
 using Bootc.Oci.Layers;
 using Bootc.Oci.Trust;
 
@@ -34,10 +35,11 @@ public sealed class RegistryImage : IImageSource
     public async ValueTask<ResolvedImage> ResolveAsync(CancellationToken cancellationToken) =>
         await FirstOfAsync(client => ResolveAsync(client, cancellationToken));
 
-    public ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken) => OpenLayerAsync(layer, partial: null, cancellationToken);
+    public ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken) => OpenLayerAsync(layer, new(), cancellationToken);
 
-    public async ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, PartialBlobs? partial, CancellationToken cancellationToken) =>
-        new BlobLayer(await FirstOfAsync(client => RegistryBlob.OpenAsync(client, layer.Blob, partial, cancellationToken)), layer);
+    public async ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, LayerTransfer transfer, CancellationToken cancellationToken) =>
+        await TryOpenChunkedAsync(layer, transfer, cancellationToken)
+        ?? (LayerStream)new BlobLayer(await FirstOfAsync(client => RegistryBlob.OpenAsync(client, layer.Blob, transfer.Partial, cancellationToken)), layer);
 
     /// <summary>The signatures that are attached to a manifest, verified by nobody yet; none where there are none.</summary>
     public async ValueTask<ImmutableArray<SigstoreSignature>> ReadSignaturesAsync(Digest manifest, CancellationToken cancellationToken) =>
@@ -54,6 +56,12 @@ public sealed class RegistryImage : IImageSource
         });
 
     public void Dispose() => Array.ForEach(_clients, client => client.Dispose());
+
+    private async Task<ChunkedLayer?> TryOpenChunkedAsync(ImageLayer layer, LayerTransfer transfer, CancellationToken cancellationToken) =>
+        transfer.Local is { } local && transfer.Partial?.Contains(layer.Blob) != true
+            ? await FirstOfAsync(client => ChunkedTransfer.TryOpenAsync(
+                layer, local, range => RegistryBlob.OpenAsync(client, layer.Blob, range, cancellationToken), cancellationToken))
+            : null;
 
     // Mirrors may lack what they are asked for, or be down; only what the registry itself says is final.
     private async Task<T> FirstOfAsync<T>(Func<RegistryClient, Task<T>> ask)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Compression;
 using System.Text;
 using Bootc.Linux;
 using Bootc.Oci.Layers;
@@ -29,7 +30,7 @@ internal sealed class TarSplitLayer : LayerStream
     public TarSplitLayer(DiffId diffId, Stream tarSplit, Dir diff, IEnumerable<Dir> below)
         : base(diffId, Limits.LayerSize)
     {
-        _records = new(tarSplit);
+        _records = new(new GZipStream(tarSplit, CompressionMode.Decompress));
         _diffs.Add(diff);
         _diffsBelow = below.GetEnumerator();
     }

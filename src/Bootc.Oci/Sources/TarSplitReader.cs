@@ -1,11 +1,9 @@
-using System.IO.Compression;
-
 namespace Bootc.Oci.Sources;
 
-/// <summary>The records of a <c>tar-split.gz</c>, in order. Whatever is wrong with them is an <see cref="InvalidDataException"/>.</summary>
-internal sealed class TarSplitReader(Stream compressed) : IDisposable
+/// <summary>The records of tar-split data, in order. Whatever is wrong with them is an <see cref="InvalidDataException"/>.</summary>
+/// <param name="lines">The data, which the reader owns.</param>
+internal sealed class TarSplitReader(Stream lines) : IDisposable
 {
-    private readonly GZipStream _lines = new(compressed, CompressionMode.Decompress);
     private byte[] _buffer = new byte[64 << 10];
     private int _start;
     private int _end;
@@ -28,7 +26,7 @@ internal sealed class TarSplitReader(Stream compressed) : IDisposable
         return valid ? record : throw new InvalidDataException($"its tar-split data has an unknown or misplaced record after {_count - 1}");
     }
 
-    public void Dispose() => _lines.Dispose();
+    public void Dispose() => lines.Dispose();
 
     private bool TryReadLine(out ReadOnlySpan<byte> line)
     {
@@ -72,7 +70,7 @@ internal sealed class TarSplitReader(Stream compressed) : IDisposable
             _end = pending;
         }
 
-        int read = _lines.Read(_buffer.AsSpan(_end));
+        int read = lines.Read(_buffer.AsSpan(_end));
         _end += read;
         return read > 0;
     }

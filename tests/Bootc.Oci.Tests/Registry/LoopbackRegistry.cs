@@ -109,6 +109,20 @@ internal sealed class LoopbackRegistry : IAsyncDisposable
         _manifests[Tag] = _manifests[ManifestDigest.ToString()] = (mediaType ?? MediaTypes.Manifest, manifest);
     }
 
+    /// <summary>Puts an image of another layer behind the tag.</summary>
+    /// <param name="blob">The layer as it is stored.</param>
+    /// <param name="diffId">What it unpacks to.</param>
+    /// <param name="annotations">JSON of what its descriptor says beside that it is zstd.</param>
+    public void PublishLayer(byte[] blob, Digest diffId, string annotations)
+    {
+        byte[] config = HandMade($$$"""{"architecture": "{{{Platform.Native.Architecture}}}", "os": "linux", "rootfs": {"type": "layers", "diff_ids": ["{{{diffId}}}"]}}""");
+        byte[] manifest = HandMade(
+            $$"""{"schemaVersion": 2, "config": {{Descriptor(MediaTypes.Config, config)}}, "layers": [{{Descriptor(MediaTypes.LayerZstd, blob, $", \"annotations\": {annotations}")}}]}""");
+        _blobs[Digest.Sha256(config).ToString()] = config;
+        _blobs[Digest.Sha256(blob).ToString()] = blob;
+        _manifests[Tag] = (MediaTypes.Manifest, manifest);
+    }
+
     /// <summary>Puts an index before the image.</summary>
     public void PublishIndex(string platform)
     {

@@ -69,7 +69,7 @@ public sealed class PartialBlobsTests : IAsyncLifetime
         using RegistryImage source = _registry.Open();
         ResolvedImage image = await source.ResolveAsync(default);
         using Dir folder = Dir.Open(_folder.FullName);
-        using LayerStream layer = await source.OpenLayerAsync(image.Layers.Single(), new PartialBlobs(folder), default);
+        using LayerStream layer = await source.OpenLayerAsync(image.Layers.Single(), new LayerTransfer(new PartialBlobs(folder)), default);
         using MemoryStream tar = new();
         layer.CopyTo(tar);
         layer.Verify();

@@ -4,6 +4,8 @@ using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Host.Images;
 using Bootc.Linux;
+using Bootc.Oci;
+using Bootc.Oci.Layers;
 using Bootc.Oci.Sources;
 using Bootc.Testing;
 
@@ -238,11 +240,14 @@ public sealed class ImageImporterTests : IDisposable
     public async Task Layers_that_an_interrupted_import_finished_are_not_read_again_unless_something_of_them_is_lost(string? damage)
     {
         _layout.AddLayer(TestLayout.Skeleton).AddLayer([TestLayout.File("usr/two", new string('y', 100))]).Finish();
-        byte[] second = File.ReadAllBytes(_layout.BlobPath(1));
-        File.Delete(_layout.BlobPath(1));
-        await FluentActions.Awaiting(() => ImportAsync()).Should().ThrowAsync<Exception>();
+        using (OciLayout layout = OciLayout.Open(_layout.Folder))
+        using (Repository repository = Open())
+        using (BreakingSource source = new(layout, () => Directory.GetFiles(Path.Join(Repo, "partial")).Length > 0))
+        {
+            await FluentActions.Awaiting(() => new ImageImporter(repository, Steps.Silent).ImportAsync(source, default)).Should().ThrowAsync<Exception>();
+        }
+
         ShouldHoldNothingByName();
-        File.WriteAllBytes(_layout.BlobPath(1), second);
 
         File.Delete(_layout.BlobPath(0));
         await LabProgram.RunAsync("sh", ["-c", $"cd \"$0\"; object=$(find objects -type f -size 1000c); stream=$(readlink -f partial/*); {damage ?? ":"}", Repo]);
@@ -298,5 +303,31 @@ public sealed class ImageImporterTests : IDisposable
         using OciLayout source = OciLayout.Open(_layout.Folder);
         using Repository repository = Open();
         return await new ImageImporter(repository, steps ?? Steps.Silent).ImportAsync(source, cancellationToken);
+    }
+
+    /// <summary>A source that breaks down at the second of two layers, as soon as something is so.</summary>
+    private sealed class BreakingSource(IImageSource inner, Func<bool> breaks) : IImageSource
+    {
+        public ValueTask<ResolvedImage> ResolveAsync(CancellationToken cancellationToken) => inner.ResolveAsync(cancellationToken);
+
+        public async ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken)
+        {
+            ResolvedImage image = await inner.ResolveAsync(cancellationToken);
+            if (layer.DiffId == image.Layers[0].DiffId)
+            {
+                return await inner.OpenLayerAsync(layer, cancellationToken);
+            }
+
+            while (!breaks())
+            {
+                await Task.Delay(10, cancellationToken);
+            }
+
+            throw new IOException("the source broke down");
+        }
+
+        public void Dispose()
+        {
+        }
     }
 }

@@ -1,0 +1,125 @@
+using System.Formats.Tar;
+using System.Text.Json;
+using Bootc.Host.Tests.Images.Import;
+using Bootc.Testing;
+using CliWrap;
+
+namespace Bootc.SystemTests;
+
+/// <summary>
+/// Layers that skopeo wrote as zstd:chunked, in a real registry: of an update little more than the new files is fetched, and the image is the same as one that
+/// was fetched as a whole.
+/// </summary>
+public sealed class ChunkedPullTests : IAsyncLifetime
+{
+    private const int Files = 3000;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-chunked");
+    private LabRegistry _registry = null!;
+    private RoughProxy _proxy = null!;
+
+    private string Configuration => PathOf("containers");
+
+    public async Task InitializeAsync()
+    {
+        _registry = await LabRegistry.StartAsync();
+        _proxy = await RoughProxy.StartAsync(_registry);
+        await _proxy.ConfigureAsync(Configuration);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _proxy.DisposeAsync();
+        await _registry.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task Of_an_update_little_more_than_its_new_files_is_fetched()
+    {
+        await PublishAsync(1, _ => false);
+        ChunkedBlobFacts second = await PublishAsync(2, file => file % 100 == 7);
+        await PullAsync("repo", 1);
+
+        long before = _proxy.BlobBytes;
+        string updated = await PullAsync("repo", 2);
+        long fetched = _proxy.BlobBytes - before;
+
+        long tables = second.Size - second.ContentEnd;
+        long needed = second.Files.Where(file => file.Name.EndsWith("-2", StringComparison.Ordinal)).Sum(file => file.Length);
+        fetched.Should().BeLessThan((long)(needed * 1.1) + tables + 4096, "the new files, the table of contents with the tar-split data, and the config");
+        needed.Should().BePositive();
+        updated.Should().Be(await PullAsync("whole", 2));
+        (await LabProgram.RunAsync((await Product.Instance).Bootc, ["internals", "composefs", "fsck", "--repo", PathOf("repo")])).Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task An_image_of_which_nothing_is_here_is_fetched_as_a_whole()
+    {
+        ChunkedBlobFacts first = await PublishAsync(1, _ => false);
+
+        await PullAsync("repo", 1);
+
+        _proxy.BlobBytes.Should().BeLessThan(first.Size + (first.Size - first.ContentEnd) + 4096);
+    }
+
+    private string PathOf(string name) => Path.Join(_folder.FullName, name);
+
+    /// <summary>An image of one layer; a file that changed has another name in the table, and other content.</summary>
+    private async Task<ChunkedBlobFacts> PublishAsync(int version, Predicate<int> isChanged)
+    {
+        TestLayout layout = new(_folder.CreateSubdirectory($"layout-{version}").FullName);
+        layout.AddLayer([
+            .. TestLayout.Skeleton,
+            .. Enumerable.Range(0, Files).Select(file => NewFile(file, isChanged(file) ? version : 1)),
+            TestLayout.File("usr/version", $"{version}"),
+        ]);
+        layout.Finish();
+        string chunked = PathOf($"chunked-{version}");
+        await SkopeoAsync("copy", "--dest-compress", "--dest-compress-format", "zstd:chunked", $"oci:{layout.Folder}", $"oci:{chunked}:latest");
+        await SkopeoAsync("copy", "--dest-cert-dir", Path.Join(_registry.Configuration, "certs.d", _registry.Host), "--dest-creds",
+            $"{LabRegistry.User}:{LabRegistry.Password}", $"oci:{chunked}:latest", $"docker://{_registry.Host}/os/chunked:{version}");
+        return await ChunkedBlobFacts.ReadAsync(chunked);
+    }
+
+    /// <summary>Some files are smaller than what is an object, some do not compress.</summary>
+    private static PaxTarEntry NewFile(int number, int version)
+    {
+        byte[] content = new byte[number % 10 == 0 ? 20 + (number % 30) : 200 + (number * 7 % 20000)];
+        new Random((number * 10) + version).NextBytes(content.AsSpan(0, content.Length / (1 + (number % 3))));
+        return new(TarEntryType.RegularFile, $"usr/{number}-{version}") { DataStream = new MemoryStream(content), ModificationTime = DateTimeOffset.UnixEpoch };
+    }
+
+    private async Task<string> PullAsync(string repository, int version)
+    {
+        ProgramOutput pulled = await LabProgram.TryRunAsync("unshare", await _proxy.PullArgumentsAsync(Configuration, PathOf(repository), $"os/chunked:{version}"));
+        pulled.ExitCode.Should().Be(0, pulled.ToString());
+        return JsonDocument.Parse(pulled.Output).RootElement.GetProperty("bootImageId").GetString()!;
+    }
+
+    private static async Task SkopeoAsync(params string[] arguments) =>
+        await LabProgram.RunAsync((await Lab.SkopeoTree).Program("skopeo", ["--insecure-policy", .. arguments]));
+
+    /// <summary>What a layer's own table says, read by jq's way: zstd(1) and a JSON document.</summary>
+    private sealed record ChunkedBlobFacts(long Size, long ContentEnd, IReadOnlyList<(string Name, long Length)> Files)
+    {
+        public static async Task<ChunkedBlobFacts> ReadAsync(string layout)
+        {
+            string digest = Json(await File.ReadAllBytesAsync(Path.Join(layout, "index.json"))).GetProperty("manifests")[0].GetProperty("digest").GetString()!;
+            JsonElement layer = Json(await File.ReadAllBytesAsync(BlobOf(layout, digest))).GetProperty("layers")[0];
+            long[] position = [.. layer.GetProperty("annotations").GetProperty("io.github.containers.zstd-chunked.manifest-position").GetString()!.Split(':').Select(long.Parse)];
+            string blob = BlobOf(layout, layer.GetProperty("digest").GetString()!);
+            string toc = await LabProgram.RunAsync("sh", ["-c", $"tail -c +{position[0] + 1} \"$0\" | head -c {position[1]} | zstd -dc", blob]);
+            return new(
+                layer.GetProperty("size").GetInt64(),
+                position[0],
+                [.. JsonDocument.Parse(toc).RootElement.GetProperty("entries").EnumerateArray()
+                    .Where(entry => entry.TryGetProperty("endOffset", out _))
+                    .Select(entry => (entry.GetProperty("name").GetString()!, entry.GetProperty("endOffset").GetInt64() - entry.GetProperty("offset").GetInt64()))]);
+        }
+
+        private static string BlobOf(string layout, string digest) => Path.Join(layout, "blobs", digest.Replace(':', '/'));
+
+        private static JsonElement Json(byte[] document) => JsonDocument.Parse(document).RootElement;
+    }
+}
