@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Bootc.Oci.Trust;
 
 namespace Bootc.Oci;
 
@@ -16,6 +17,7 @@ namespace Bootc.Oci;
 [JsonSerializable(typeof(ImageConfig))]
 [JsonSerializable(typeof(DocumentKind))]
 [JsonSerializable(typeof(LayoutVersion))]
+[JsonSerializable(typeof(SimpleSigning))]
 internal sealed partial class OciJson : JsonSerializerContext
 {
     /// <summary>Reads a document; whatever is wrong with it is an <see cref="InvalidDataException"/> that says where.</summary>

@@ -50,7 +50,7 @@ public sealed class ChunkedPullTests : IAsyncLifetime
         fetched.Should().BeLessThan((long)(needed * 1.1) + tables + 4096, "the new files, the table of contents with the tar-split data, and the config");
         needed.Should().BePositive();
         updated.Should().Be(await PullAsync("whole", 2));
-        (await LabProgram.RunAsync((await Product.Instance).Bootc, ["internals", "composefs", "fsck", "--repo", PathOf("repo")])).Should().NotBeNull();
+        await LabProgram.RunAsync((await Product.Instance).Bootc, ["internals", "composefs", "fsck", "--repo", PathOf("repo")]);
     }
 
     [Fact]

@@ -95,7 +95,7 @@ public sealed class GarbageCollector
         int streamNames = RemoveNames(streams, allStreams);
         int imageNames = RemoveNames(images, allImages);
         (long objects, long bytes) = RemoveObjects();
-        return new(objects, bytes, streamNames, imageNames, RemoveLeftOvers() + RemoveStale(partial, unfinished));
+        return new(objects, bytes, streamNames, imageNames, RemoveLeftOvers(partial, unfinished));
     }
 
     private List<(string Name, ObjectId Id)> Names(LinkFolder folder) =>
@@ -219,43 +219,33 @@ public sealed class GarbageCollector
         long count = 0;
         long bytes = 0;
         using Dir objects = _repository.Root.OpenDir(Repository.ObjectsName);
-        foreach ((ObjectId id, long size) in ObjectListing.Of(_repository).Where(found => !_live.Contains(found.Id)))
+        foreach (ObjectId id in ObjectListing.Of(_repository).Where(id => !_live.Contains(id)))
         {
             _cancellation.ThrowIfCancellationRequested();
             count++;
-            bytes += size;
+            bytes += objects.Status(id.ObjectPath).Size;
             Remove(objects, id.ObjectPath);
         }
 
         return (count, bytes);
     }
 
-    private int RemoveLeftOvers()
+    private int RemoveLeftOvers(Dir? partial, IReadOnlyList<DirEntry> unfinished)
     {
         using Dir objects = _repository.Root.OpenDir(Repository.ObjectsName);
-        return RemoveFrom(objects) + RemoveFrom(_repository.Root);
-
-        int RemoveFrom(Dir directory)
-        {
-            int removed = 0;
-            foreach (DirEntry entry in directory.Entries().Where(e => Repository.IsTemporaryName(e.Text)))
-            {
-                removed++;
-                Remove(directory, entry.Name);
-            }
-
-            return removed;
-        }
+        HashSet<string> wanted = [.. unfinished.Select(e => e.Text)];
+        return RemoveFrom(objects, Repository.IsTemporaryName)
+            + RemoveFrom(_repository.Root, Repository.IsTemporaryName)
+            + (partial is null ? 0 : RemoveFrom(partial, name => !wanted.Contains(name)));
     }
 
-    private int RemoveStale(Dir? partial, IReadOnlyList<DirEntry> unfinished)
+    private int RemoveFrom(Dir directory, Predicate<string> isLeftOver)
     {
-        HashSet<string> wanted = [.. unfinished.Select(e => e.Text)];
         int removed = 0;
-        foreach (DirEntry entry in partial?.Entries().Where(e => !wanted.Contains(e.Text)) ?? [])
+        foreach (DirEntry entry in directory.Entries().Where(e => isLeftOver(e.Text)))
         {
             removed++;
-            Remove(partial!, entry.Name);
+            Remove(directory, entry.Name);
         }
 
         return removed;

@@ -12,7 +12,7 @@ namespace Bootc.Composefs.Store;
 /// </summary>
 public sealed class Repository : IDisposable
 {
-    private const uint DirectoryMode = 0x1C0; // 0700: setuid programs of images must not be reachable by users
+    internal const uint DirectoryMode = 0x1C0; // 0700: setuid programs of images must not be reachable by users
 
     /// <summary>The folder of the objects.</summary>
     internal const string ObjectsName = "objects";

@@ -12,8 +12,6 @@ public sealed class UnfinishedImport : IDisposable
     /// <summary>The folder's name in the repository.</summary>
     internal const string FolderName = "partial";
 
-    private const uint DirectoryMode = 0x1C0; // 0700, as the repository
-
     // An update that nobody asked for again by then is outdated.
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(7);
 
@@ -44,7 +42,7 @@ public sealed class UnfinishedImport : IDisposable
     internal static UnfinishedImport? TryBegin(Repository repository)
     {
         repository.RequireWritable();
-        Dir folder = repository.Root.EnsureDir(FolderName, DirectoryMode);
+        Dir folder = repository.Root.EnsureDir(FolderName, Repository.DirectoryMode);
         if (FileLock.TryDirectory(folder, exclusive: true, wait: false) is { } taken)
         {
             return new(repository, folder, taken);
@@ -73,7 +71,7 @@ public sealed class UnfinishedImport : IDisposable
         }
     }
 
-    /// <summary>Removes all of it: what was to be imported is published, and what others left is older.</summary>
+    /// <summary>Removes all of it: what was to be imported is published or refused, and what others left is older.</summary>
     public void Clear()
     {
         foreach (DirEntry entry in Folder.Entries())

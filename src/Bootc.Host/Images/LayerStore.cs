@@ -29,7 +29,14 @@ internal sealed class LayerStore(Repository repository)
     }
 
     /// <summary>Applies all entries of a stored layer to a tree.</summary>
-    public void Apply(ObjectId layer, LayerApplier tree, CancellationToken cancellationToken)
+    public void Apply(ObjectId layer, LayerApplier tree, CancellationToken cancellationToken) => Walk(layer, tree.Apply, tree.Apply, cancellationToken);
+
+    /// <summary>Goes through all entries of a stored layer.</summary>
+    /// <param name="layer">The object of its splitstream.</param>
+    /// <param name="small">Takes an entry with the content that it has in the stream itself.</param>
+    /// <param name="large">Takes a file whose content is an object.</param>
+    /// <param name="cancellationToken">Stops between two entries.</param>
+    public void Walk(ObjectId layer, Action<TarEntry, ReadOnlyMemory<byte>> small, Action<TarEntry, ObjectId> large, CancellationToken cancellationToken)
     {
         byte[] buffer = new byte[MaxInlineSize];
         using SplitStreamReader stream = SplitStreamReader.Open(repository.Objects, layer);
@@ -39,12 +46,12 @@ internal sealed class LayerStore(Repository repository)
             cancellationToken.ThrowIfCancellationRequested();
             if (entry.Size <= MaxInlineSize)
             {
-                tree.Apply(entry, ReadContent(tar, entry, buffer).ToArray());
+                small(entry, ReadContent(tar, entry, buffer).ToArray());
             }
             else if (stream.TryTakeObject(out ObjectId? content, out long size) && size == entry.Size)
             {
                 tar.ContentWasTaken();
-                tree.Apply(entry, content);
+                large(entry, content);
             }
             else
             {

@@ -19,9 +19,9 @@ internal sealed class StoredContent(Repository repository) : ILocalContent
 
     private readonly Lock _finding = new();
     private readonly ConcurrentDictionary<Digest, ObjectId> _objects = new();
-    private readonly ConcurrentDictionary<Digest, byte[]> _small = new();
     private readonly HashSet<long> _searched = [];
-    private ILookup<long, ObjectId>? _bySize;
+    private ILookup<long?, ObjectId>? _bySize;
+    private Dictionary<Digest, ReadOnlyMemory<byte>>? _small;
 
     public void Find(IEnumerable<(Digest Content, long Size)> wanted, CancellationToken cancellationToken)
     {
@@ -30,10 +30,10 @@ internal sealed class StoredContent(Repository repository) : ILocalContent
             HashSet<long> sizes = [.. wanted.Select(content => content.Size).Where(_searched.Add)];
             if (sizes.RemoveWhere(size => size <= LayerStore.MaxInlineSize) > 0)
             {
-                FindSmall(cancellationToken);
+                _small ??= FindSmall(cancellationToken);
             }
 
-            _bySize ??= ObjectListing.Of(repository).ToLookup(found => found.Size, found => found.Id);
+            _bySize ??= ObjectListing.Of(repository).ToLookup(id => repository.Objects.TrySizeOf(id));
             ParallelOptions options = new() { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken };
             Parallel.ForEach(sizes.SelectMany(size => _bySize[size]), options, id =>
             {
@@ -45,51 +45,38 @@ internal sealed class StoredContent(Repository repository) : ILocalContent
         }
     }
 
-    public bool Contains(Digest content) => _objects.ContainsKey(content) || _small.ContainsKey(content);
+    public bool Contains(Digest content) => _objects.ContainsKey(content) || _small?.ContainsKey(content) == true;
 
     public Stream Read(Digest content) =>
-        _small.TryGetValue(content, out byte[]? small) ? new MemoryStream(small) : repository.Objects.Open(_objects[content]).IntoStream(FileAccess.Read);
+        _small is not null && _small.TryGetValue(content, out ReadOnlyMemory<byte> small) ? new MemoryStream(small.ToArray()) : repository.Objects.Open(_objects[content]).IntoStream(FileAccess.Read);
 
     public LocalContent? TryTake(Digest content) =>
         _objects.TryGetValue(content, out ObjectId? id) ? new(repository.Objects.Open(id), id.ToString()) : null;
 
     /// <summary>Contents that are no objects but lie in the streams of layers.</summary>
-    private void FindSmall(CancellationToken cancellationToken)
+    private Dictionary<Digest, ReadOnlyMemory<byte>> FindSmall(CancellationToken cancellationToken)
     {
+        Dictionary<Digest, ReadOnlyMemory<byte>> found = [];
+        LayerStore layers = new(repository);
         foreach (string name in repository.Streams.Names().Where(LayerStore.IsName))
         {
             try
             {
-                FindSmall(name, cancellationToken);
+                layers.Walk(repository.Streams.TryFind(name)!, Add, (_, _) => { }, cancellationToken);
             }
             catch (Exception e) when (e is IOException or InvalidDataException or FormatException)
             {
                 // What a damaged layer has is fetched.
             }
         }
-    }
 
-    private void FindSmall(string layer, CancellationToken cancellationToken)
-    {
-        byte[] buffer = new byte[LayerStore.MaxInlineSize];
-        using SplitStreamReader stream = repository.Streams.Open(layer);
-        TarReader tar = new(stream.Inline);
-        while (tar.TryReadEntry(out TarEntry? entry))
+        return found;
+
+        void Add(TarEntry entry, ReadOnlyMemory<byte> content)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (entry.Size > LayerStore.MaxInlineSize)
+            if (!content.IsEmpty)
             {
-                if (!stream.TryTakeObject(out _, out _))
-                {
-                    return;
-                }
-
-                tar.ContentWasTaken();
-            }
-            else if (entry.Size > 0)
-            {
-                ReadOnlySpan<byte> content = LayerStore.ReadContent(tar, entry, buffer);
-                _small.TryAdd(Digest.Sha256(content), content.ToArray());
+                found.TryAdd(Digest.Sha256(content.Span), content);
             }
         }
     }

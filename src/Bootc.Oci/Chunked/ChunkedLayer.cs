@@ -65,7 +65,7 @@ internal sealed class ChunkedLayer : LayerStream
     }
 
     protected override LocalContent? TakeLocal(long size) =>
-        TryAdvance() && _segment.IsEmpty && _content is null && size == _left && _local.Contains(_file.Content) ? _local.TryTake(_file.Content) : null;
+        TryAdvance() && _segment.IsEmpty && _content is null && size == _left ? _local.TryTake(_file.Content) : null;
 
     protected override void OnTaken(ReadOnlySpan<byte> stored) => OnContent(stored.Length);
 

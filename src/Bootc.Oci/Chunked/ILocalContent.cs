@@ -16,7 +16,7 @@ public interface ILocalContent
     /// <summary>A content that was found, or its file where it is one.</summary>
     Stream Read(Digest content);
 
-    /// <summary>The file of a content that was found; null where it is none.</summary>
+    /// <summary>The file of a content; null where it was not found, or is none.</summary>
     LocalContent? TryTake(Digest content);
 }
 

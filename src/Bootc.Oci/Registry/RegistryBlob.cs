@@ -34,10 +34,8 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
     /// <param name="blob">Which.</param>
     /// <param name="partial">What is kept of blobs for the next time; null for nothing.</param>
     /// <param name="cancellationToken">Stops the transfer.</param>
-    public static async Task<RegistryBlob> OpenAsync(RegistryClient client, Descriptor blob, PartialBlobs? partial, CancellationToken cancellationToken)
-    {
-        return await OpenAsync(new(client, blob, new(0, blob.Size), partial?.TryOpen(blob), cancellationToken));
-    }
+    public static Task<RegistryBlob> OpenAsync(RegistryClient client, Descriptor blob, PartialBlobs? partial, CancellationToken cancellationToken) =>
+        OpenAsync(new(client, blob, new(0, blob.Size), partial?.TryOpen(blob), cancellationToken));
 
     /// <summary>Asks for a part of a blob.</summary>
     /// <exception cref="NoRangesException">The registry gives only all of it.</exception>

@@ -18,7 +18,7 @@ public sealed record SigstoreSignature(byte[] Payload, byte[] Signature)
     internal (ImageName Name, Digest Manifest) ReadPayload()
     {
         const string What = "the payload of the signature";
-        SimpleSigning payload = OciJson.Parse(Payload, SigningJson.Default.SimpleSigning, What);
+        SimpleSigning payload = OciJson.Parse(Payload, OciJson.Default.SimpleSigning, What);
         if (payload.Critical.Type != Type)
         {
             throw new InvalidDataException($"{What} is of type \"{payload.Critical.Type}\" and not \"{Type}\"");
@@ -42,12 +42,3 @@ internal sealed record SignedImage([property: JsonPropertyName("docker-manifest-
 
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record SignedName([property: JsonPropertyName("docker-reference")] string DockerReference);
-
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    RespectNullableAnnotations = true,
-    RespectRequiredConstructorParameters = true,
-    AllowDuplicateProperties = false,
-    MaxDepth = Limits.JsonDepth)]
-[JsonSerializable(typeof(SimpleSigning))]
-internal sealed partial class SigningJson : JsonSerializerContext;

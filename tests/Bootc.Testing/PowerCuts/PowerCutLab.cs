@@ -75,7 +75,16 @@ public sealed class PowerCutLab : IAsyncDisposable
         }
     }
 
-    public ValueTask DisposeAsync() => _registry.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _registry.DisposeAsync();
+        // Hundreds of megabytes each, of use to nobody without the registry.
+        File.Delete(_first.Memory);
+        if (_updated is { IsValueCreated: true, Value: { IsCompletedSuccessfully: true, Result: var updated } })
+        {
+            File.Delete(updated.Memory);
+        }
+    }
 
     private static async Task<string> BuildAsync(int version, string more = "") =>
         await UpdateImages.BuildAsync(await LabImages.Debian, version, karg: version, more);

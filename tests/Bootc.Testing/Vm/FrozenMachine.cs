@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text;
 
 namespace Bootc.Testing.Vm;
 
@@ -28,7 +29,7 @@ public sealed record FrozenMachine(MachineState State, string Memory)
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(monitor));
             await using NetworkStream stream = new(socket);
             // The monitor takes a command when the one before it has ended.
-            await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"migrate file:{memory}\nquit\n"));
+            await stream.WriteAsync(Encoding.ASCII.GetBytes($"migrate file:{memory}\nquit\n"));
             using CancellationTokenSource limit = new(FreezeLimit);
             await stream.CopyToAsync(Stream.Null, limit.Token);
         }
