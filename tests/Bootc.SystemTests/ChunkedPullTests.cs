@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.Text.Json;
 using Bootc.Host.Tests.Images.Import;
 using Bootc.Testing;
+using Bootc.Testing.Bench;
 using CliWrap;
 
 namespace Bootc.SystemTests;
@@ -38,7 +39,7 @@ public sealed class ChunkedPullTests : IAsyncLifetime
     public async Task Of_an_update_little_more_than_its_new_files_is_fetched()
     {
         await PublishAsync(1, _ => false);
-        ChunkedBlobFacts second = await PublishAsync(2, file => file % 100 == 7);
+        ChunkedLayer second = await PublishAsync(2, file => file % 100 == 7);
         await PullAsync("repo", 1);
 
         long before = _proxy.BlobBytes;
@@ -56,7 +57,7 @@ public sealed class ChunkedPullTests : IAsyncLifetime
     [Fact]
     public async Task An_image_of_which_nothing_is_here_is_fetched_as_a_whole()
     {
-        ChunkedBlobFacts first = await PublishAsync(1, _ => false);
+        ChunkedLayer first = await PublishAsync(1, _ => false);
 
         await PullAsync("repo", 1);
 
@@ -66,7 +67,7 @@ public sealed class ChunkedPullTests : IAsyncLifetime
     private string PathOf(string name) => Path.Join(_folder.FullName, name);
 
     /// <summary>An image of one layer; a file that changed has another name in the table, and other content.</summary>
-    private async Task<ChunkedBlobFacts> PublishAsync(int version, Predicate<int> isChanged)
+    private async Task<ChunkedLayer> PublishAsync(int version, Predicate<int> isChanged)
     {
         TestLayout layout = new(_folder.CreateSubdirectory($"layout-{version}").FullName);
         layout.AddLayer([
@@ -79,7 +80,7 @@ public sealed class ChunkedPullTests : IAsyncLifetime
         await SkopeoAsync("copy", "--dest-compress", "--dest-compress-format", "zstd:chunked", $"oci:{layout.Folder}", $"oci:{chunked}:latest");
         await SkopeoAsync("copy", "--dest-cert-dir", Path.Join(_registry.Configuration, "certs.d", _registry.Host), "--dest-creds",
             $"{LabRegistry.User}:{LabRegistry.Password}", $"oci:{chunked}:latest", $"docker://{_registry.Host}/os/chunked:{version}");
-        return await ChunkedBlobFacts.ReadAsync(chunked);
+        return (await ChunkedLayer.ReadAsync(chunked)).Single();
     }
 
     /// <summary>Some files are smaller than what is an object, some do not compress.</summary>
@@ -99,27 +100,4 @@ public sealed class ChunkedPullTests : IAsyncLifetime
 
     private static async Task SkopeoAsync(params string[] arguments) =>
         await LabProgram.RunAsync((await Lab.SkopeoTree).Program("skopeo", ["--insecure-policy", .. arguments]));
-
-    /// <summary>What a layer's own table says, read by jq's way: zstd(1) and a JSON document.</summary>
-    private sealed record ChunkedBlobFacts(long Size, long ContentEnd, IReadOnlyList<(string Name, long Length)> Files)
-    {
-        public static async Task<ChunkedBlobFacts> ReadAsync(string layout)
-        {
-            string digest = Json(await File.ReadAllBytesAsync(Path.Join(layout, "index.json"))).GetProperty("manifests")[0].GetProperty("digest").GetString()!;
-            JsonElement layer = Json(await File.ReadAllBytesAsync(BlobOf(layout, digest))).GetProperty("layers")[0];
-            long[] position = [.. layer.GetProperty("annotations").GetProperty("io.github.containers.zstd-chunked.manifest-position").GetString()!.Split(':').Select(long.Parse)];
-            string blob = BlobOf(layout, layer.GetProperty("digest").GetString()!);
-            string toc = await LabProgram.RunAsync("sh", ["-c", $"tail -c +{position[0] + 1} \"$0\" | head -c {position[1]} | zstd -dc", blob]);
-            return new(
-                layer.GetProperty("size").GetInt64(),
-                position[0],
-                [.. JsonDocument.Parse(toc).RootElement.GetProperty("entries").EnumerateArray()
-                    .Where(entry => entry.TryGetProperty("endOffset", out _))
-                    .Select(entry => (entry.GetProperty("name").GetString()!, entry.GetProperty("endOffset").GetInt64() - entry.GetProperty("offset").GetInt64()))]);
-        }
-
-        private static string BlobOf(string layout, string digest) => Path.Join(layout, "blobs", digest.Replace(':', '/'));
-
-        private static JsonElement Json(byte[] document) => JsonDocument.Parse(document).RootElement;
-    }
 }

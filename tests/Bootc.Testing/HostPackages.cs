@@ -24,6 +24,7 @@ public static class HostPackages
         ("attr", "/usr/bin/setfattr"),
         // What scripts/bench measures beside bootc, and how.
         ("umoci", "/usr/bin/umoci"),
+        ("ostree", "/usr/bin/ostree"),
         ("time", "/usr/bin/time"),
         // Judges of what we read: other tar programs, another reader and writer of images.
         ("libarchive-tools", "/usr/bin/bsdtar"),

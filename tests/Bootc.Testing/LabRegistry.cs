@@ -51,6 +51,9 @@ public sealed partial class LabRegistry : IAsyncDisposable
     /// <summary>A folder for <c>/etc/containers</c>: the registry's authority, the login, and a policy.</summary>
     public string Configuration => Path.Join(_folder.FullName, "containers");
 
+    /// <summary>The folder with the registry's authority, for <c>--cert-dir</c>.</summary>
+    public string Certificates => Path.Join(Configuration, "certs.d", Host);
+
     /// <summary>What was asked for since it started, one line each: method and path.</summary>
     public async Task<string[]> RequestsAsync()
     {
@@ -108,7 +111,7 @@ public sealed partial class LabRegistry : IAsyncDisposable
     {
         string digestFile = Path.Join(_folder.FullName, "digest");
         await podman.RunAsync(
-            ["push", "--quiet", "--cert-dir", Path.Join(Configuration, "certs.d", Host), "--creds", $"{User}:{Password}", "--digestfile", digestFile, image, $"{Host}/{name}"]);
+            ["push", "--quiet", "--cert-dir", Certificates, "--creds", $"{User}:{Password}", "--digestfile", digestFile, image, $"{Host}/{name}"]);
         return (await File.ReadAllTextAsync(digestFile)).Trim();
     }
 
@@ -117,7 +120,7 @@ public sealed partial class LabRegistry : IAsyncDisposable
     {
         string manifest = await LabProgram.RunAsync(
             "skopeo",
-            ["inspect", "--raw", "--cert-dir", Path.Join(Configuration, "certs.d", Host), "--creds", $"{User}:{Password}", $"docker://{Host}/{name}"]);
+            ["inspect", "--raw", "--cert-dir", Certificates, "--creds", $"{User}:{Password}", $"docker://{Host}/{name}"]);
         using JsonDocument document = JsonDocument.Parse(manifest);
         return [.. document.RootElement.GetProperty("layers").EnumerateArray().Append(document.RootElement.GetProperty("config"))
             .Select(blob => blob.GetProperty("digest").GetString()!)];
@@ -148,7 +151,7 @@ public sealed partial class LabRegistry : IAsyncDisposable
 
     private void WriteConfiguration()
     {
-        DirectoryInfo certificates = Directory.CreateDirectory(Path.Join(Configuration, "certs.d", Host));
+        DirectoryInfo certificates = Directory.CreateDirectory(Certificates);
         File.Copy(Path.Join(_folder.FullName, "registry.crt"), Path.Join(certificates.FullName, "ca.crt"));
         File.WriteAllText(Path.Join(Configuration, "auth.json"), $$$"""{"auths": { "{{{Host}}}": { "auth": "{{{Login}}}" } } }""");
         File.WriteAllText(Path.Join(Configuration, "policy.json"), """{"default": [{"type": "insecureAcceptAnything"}]}""");

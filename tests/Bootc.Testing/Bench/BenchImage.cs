@@ -2,7 +2,9 @@ using CliWrap;
 
 namespace Bootc.Testing.Bench;
 
-/// <summary>The image that everybody imports: as a layout of plain tars, and unpacked in a containers-storage of its own.</summary>
+/// <summary>
+/// The image that everybody imports: as a layout of plain tars in few layers, as another in many, and unpacked in a containers-storage of its own.
+/// </summary>
 /// <param name="folder">Where it is.</param>
 public sealed class BenchImage(string folder)
 {
@@ -11,6 +13,11 @@ public sealed class BenchImage(string folder)
 
     /// <summary>Directories that become layers of their own; the rest is the first layer.</summary>
     private static readonly string[] Layers = ["usr/lib/modules", "usr/lib/x86_64-linux-gnu", "usr/share"];
+
+    /// <summary>Directories whose directories are spread over many layers.</summary>
+    private static readonly string[] Split = ["usr/lib", "usr/share"];
+
+    private const int ManyLayers = 60;
 
     /// <summary>About 1.2 GB in 39,000 files: a kernel, compilers, a few languages.</summary>
     private static readonly DebianRecipe Recipe = new(
@@ -24,6 +31,9 @@ public sealed class BenchImage(string folder)
 
     /// <summary>The tag in the layout, as a reference of skopeo, umoci and bootc.</summary>
     public string LayoutReference => $"{Layout}:latest";
+
+    /// <summary>The same files in an OCI layout of many small layers.</summary>
+    public string LayoutOfManyLayers => Path.Join(folder, "layout-many");
 
     /// <summary>The root of the containers-storage.</summary>
     public string Storage => Path.Join(folder, "storage");
@@ -39,7 +49,7 @@ public sealed class BenchImage(string folder)
     {
         DebianTree tree = await Recipe.EnsureAsync(cancellationToken);
         string part = await LabCache.OfMachine.EnsureAsync(
-            "bench-image", tree.Root, folder => MakeAsync(folder, tree.Root, cancellationToken), cancellationToken);
+            "bench-images", tree.Root, folder => MakeAsync(folder, tree.Root, cancellationToken), cancellationToken);
         return new(part);
     }
 
@@ -60,25 +70,11 @@ public sealed class BenchImage(string folder)
     private static async Task MakeAsync(string folder, string root, CancellationToken cancellationToken)
     {
         BenchImage image = new(folder);
-        LayoutWriter layout = new(image.Layout);
-        string[] present = [.. Layers.Where(layer => Directory.Exists(Path.Join(root, layer)))];
-        string[][] members = [[.. present.Select(layer => $"--exclude=./{layer}/*"), "."], .. present.Select(layer => (string[])[$"./{layer}"])];
-        List<string> digests = [];
-        foreach (string[] selection in members)
-        {
-            string tar = Path.Join(folder, "layer.tar");
-            await LabProgram.RunAsync(
-                "tar",
-                [
-                    "-C", root, "--format=pax", "--pax-option=delete=atime,delete=ctime", "--mtime=@1700000000", "--clamp-mtime", "--sort=name",
-                    "--numeric-owner", "--xattrs", "--xattrs-include=*", "--anchored", "-cf", tar, .. selection,
-                ],
-                cancellationToken);
-            digests.Add(layout.AddLayer(tar));
-        }
-
-        await File.WriteAllTextAsync(Path.Join(folder, "digest"), layout.Finish(), cancellationToken);
-        await File.WriteAllLinesAsync(Path.Join(folder, "layers"), digests, cancellationToken);
+        string[][] few = [.. Layers.Where(layer => Directory.Exists(Path.Join(root, layer))).Select(layer => (string[])[layer])];
+        (string digest, List<string> layers) = await WriteLayoutAsync(image.Layout, root, few, cancellationToken);
+        await File.WriteAllTextAsync(Path.Join(folder, "digest"), digest, cancellationToken);
+        await File.WriteAllLinesAsync(Path.Join(folder, "layers"), layers, cancellationToken);
+        await WriteLayoutAsync(image.LayoutOfManyLayers, root, Groups(root), cancellationToken);
         await LabProgram.RunAsync(
             Cli.Wrap("unshare").WithArguments(
             [
@@ -86,6 +82,40 @@ public sealed class BenchImage(string folder)
                 StorageReference(image.Storage, Path.Join(folder, "run")),
             ]),
             cancellationToken);
+    }
+
+    /// <summary>The directories under <see cref="Split"/>, spread over <see cref="ManyLayers"/> layers.</summary>
+    private static string[][] Groups(string root) =>
+    [
+        .. Split.Where(parent => Directory.Exists(Path.Join(root, parent)))
+            .SelectMany(parent => new DirectoryInfo(Path.Join(root, parent)).EnumerateDirectories().Where(d => d.LinkTarget is null).Select(d => $"{parent}/{d.Name}"))
+            .Order(StringComparer.Ordinal)
+            .Select((directory, number) => (directory, number))
+            .GroupBy(entry => entry.number % ManyLayers, entry => entry.directory)
+            .Select(group => group.ToArray()),
+    ];
+
+    /// <summary>Writes a layout with a layer for each selection of directories, above one for all the rest.</summary>
+    private static async Task<(string Digest, List<string> Layers)> WriteLayoutAsync(
+        string target, string root, string[][] selections, CancellationToken cancellationToken)
+    {
+        LayoutWriter layout = new(target);
+        string[] rest = [.. selections.SelectMany(selection => selection).Select(directory => $"--exclude=./{directory}/*"), "."];
+        List<string> layers = [];
+        foreach (string[] members in (string[][])[rest, .. selections.Select(selection => selection.Select(directory => $"./{directory}").ToArray())])
+        {
+            string tar = Path.Join(target, "layer.tar");
+            await LabProgram.RunAsync(
+                "tar",
+                [
+                    "-C", root, "--format=pax", "--pax-option=delete=atime,delete=ctime", "--mtime=@1700000000", "--clamp-mtime", "--sort=name",
+                    "--numeric-owner", "--xattrs", "--xattrs-include=*", "--anchored", "-cf", tar, .. members,
+                ],
+                cancellationToken);
+            layers.Add(layout.AddLayer(tar));
+        }
+
+        return (layout.Finish(), layers);
     }
 
     /// <summary>The image in a containers-storage, as skopeo names it.</summary>

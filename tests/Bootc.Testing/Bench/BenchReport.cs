@@ -29,17 +29,21 @@ public sealed class BenchReport(TextWriter output, string folder)
     public void WriteTable(string title, IReadOnlyList<Series> all)
     {
         Write($"\n### {title}\n");
-        Write("| | returns s | on disk s | on disk, × of the first | processor s | peak MB |");
-        Write("| --- | --- | --- | --- | --- | --- |");
+        Write("| | returns s | on disk s | on disk, × of the first | processor s | peak MB | received MB | written MB | to disk MB |");
+        Write("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
         double first = all[0].HasRun ? all[0].Of(run => run.Durable).Median : double.NaN;
         foreach (Series series in all)
         {
             Write(series.HasRun
                 ? $"| {series.Contestant.Name} | {Show(series.Of(run => run.Returned))} | {Show(series.Of(run => run.Durable))} "
-                    + $"| {series.Of(run => run.Durable).Median / first:F2} | {Show(series.Of(run => run.Processor))} | {series.PeakMemory / 1e6:F0} |"
-                : $"| {series.Contestant.Name} | did not run | | | | |");
+                    + $"| {series.Of(run => run.Durable).Median / first:F2} | {Show(series.Of(run => run.Processor))} | {series.PeakMemory / 1e6:F0} "
+                    + $"| {Megabytes(series, run => run.Received)} | {Megabytes(series, run => run.Written)} | {Megabytes(series, run => run.ToDisk)} |"
+                : $"| {series.Contestant.Name} | did not run | | | | | | | |");
         }
     }
+
+    /// <summary>A line of its own.</summary>
+    public void WriteLine(string line) => Write($"* {line}");
 
     /// <summary>What was made.</summary>
     public void WriteDigests(IEnumerable<KeyValuePair<string, string>> digests, bool alike)
@@ -56,7 +60,7 @@ public sealed class BenchReport(TextWriter output, string folder)
     private static IEnumerable<(string Name, Func<Task<ProgramOutput>> Ask)> Versions(Product product, DebianTree sid, CancellationToken cancellationToken)
     {
         yield return ("bootc", () => LabProgram.TryRunAsync(product.Bootc, ["--version"], cancellationToken));
-        foreach (string peer in (string[])["skopeo", "umoci", "podman", "tar"])
+        foreach (string peer in (string[])["skopeo", "umoci", "podman", "ostree", "tar"])
         {
             yield return (peer, () => LabProgram.TryRunAsync(peer, ["--version"], cancellationToken));
         }
@@ -67,6 +71,12 @@ public sealed class BenchReport(TextWriter output, string folder)
 
     private static string ProcessorName() =>
         File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
+
+    private static string Megabytes(Series series, Func<Run, long?> bytes)
+    {
+        double median = series.Of(run => bytes(run) ?? double.NaN).Median;
+        return double.IsNaN(median) ? "" : $"{median / 1e6:F1}";
+    }
 
     private static string Show((double Median, double Spread) value) => $"{value.Median:F2} ± {value.Spread:F2}";
 

@@ -7,23 +7,24 @@ namespace Bootc.Testing.Bench;
 /// <param name="DumpEntries">Entries of the dumpfile that an EROFS image is made of.</param>
 /// <param name="MemoryEntries">Files of the images whose import is watched for memory.</param>
 /// <param name="StartsPerRun">How often a program is started in one run of the start-up measurement.</param>
-public sealed record BenchSizes(int Rounds, int DumpEntries, int MemoryEntries, int StartsPerRun)
+/// <param name="LargeMegabytes">Megabytes of an image of few large files.</param>
+public sealed record BenchSizes(int Rounds, int DumpEntries, int MemoryEntries, int StartsPerRun, int LargeMegabytes)
 {
     /// <summary>What <c>docs/performance.md</c> holds.</summary>
-    public static BenchSizes Full { get; } = new(Rounds: 5, DumpEntries: 64_000, MemoryEntries: 200_000, StartsPerRun: 50);
+    public static BenchSizes Full { get; } = new(Rounds: 5, DumpEntries: 64_000, MemoryEntries: 200_000, StartsPerRun: 50, LargeMegabytes: 4096);
 
     /// <summary>Enough to see that it runs.</summary>
-    public static BenchSizes Tiny { get; } = new(Rounds: 1, DumpEntries: 100, MemoryEntries: 100, StartsPerRun: 2);
+    public static BenchSizes Tiny { get; } = new(Rounds: 1, DumpEntries: 100, MemoryEntries: 100, StartsPerRun: 2, LargeMegabytes: 8);
 }
 
 /// <summary>
-/// Measures the published bootc beside the programs that do the same jobs. Rounds alternate: each runs everybody once, so that
-/// whatever else the machine does meets all alike.
+/// Measures the published bootc beside the programs that do the same jobs.
 /// </summary>
 /// <param name="image">What is imported.</param>
+/// <param name="transfers">The same as registries have it.</param>
 /// <param name="sizes">How much is measured.</param>
 /// <param name="folder">Where everybody writes; it decides the file system.</param>
-public sealed class Benchmark(BenchImage image, BenchSizes sizes, string folder)
+public sealed class Benchmark(BenchImage image, TransferImages transfers, BenchSizes sizes, string folder)
 {
     private const string Bootc = "bootc";
     private const string Pull = "exec \"$1\" internals oci pull --insecure --repo \"$PWD/repo\" \"$2\"";
@@ -43,18 +44,29 @@ public sealed class Benchmark(BenchImage image, BenchSizes sizes, string folder)
             ManyFiles.WriteLayout(Path.Join(work, $"many-{layers}"), sizes.MemoryEntries, layers, smallOf: layers == 1 ? 3 : 0);
         }
 
+        ManyFiles.WriteLargeLayout(Path.Join(work, "large"), sizes.LargeMegabytes);
         BenchReport report = new(output, folder);
         await report.WriteHeadAsync(image, product, sid, cancellationToken);
-        bool good = true;
-        good &= await MeasureAsync(report, "Import of the image into an empty place", Imports(product, sid), cancellationToken);
-        good &= await MeasureAsync(report, $"An EROFS image of a dumpfile of {sizes.DumpEntries} entries", Images(product, sid, dump), cancellationToken);
-        good &= await MeasureAsync(report, $"Start-up, {sizes.StartsPerRun} times", StartUps(product), cancellationToken);
-        good &= await MeasureAsync(report, $"Memory: import of {sizes.MemoryEntries} files", ManyFileImports(product, work), cancellationToken);
+        Measurements measurements = new(report, sizes.Rounds, work);
+        await measurements.MeasureAsync("Import of the image into an empty place", Imports(product, sid), Remember, cancellationToken);
+        await measurements.MeasureAsync(
+            $"An EROFS image of a dumpfile of {sizes.DumpEntries} entries", Images(product, sid, dump), Remember, cancellationToken);
+        await measurements.MeasureAsync($"Start-up, {sizes.StartsPerRun} times", StartUps(product), look: null, cancellationToken);
+        await measurements.MeasureAsync(
+            $"Memory: import of {sizes.MemoryEntries} files, and of {sizes.LargeMegabytes} MB", ManyFileImports(product, work), look: null, cancellationToken);
+        await TransferAsync(measurements, report, cancellationToken);
 
         bool alike = _digests.Where(d => d.Key.StartsWith("EROFS", StringComparison.Ordinal)).Select(d => d.Value).Distinct().Count() == 1
             && _digests.Where(d => d.Key.StartsWith("images", StringComparison.Ordinal)).Select(d => d.Value).Distinct().Count() == 1;
         report.WriteDigests(_digests, alike);
-        return good && alike;
+        return measurements.HaveAllRun && alike;
+    }
+
+    private async Task TransferAsync(Measurements measurements, BenchReport report, CancellationToken cancellationToken)
+    {
+        await using LabRegistry registry = await LabRegistry.StartAsync();
+        await transfers.PushAsync(registry, cancellationToken);
+        await new TransferBenchmark(image, transfers, registry).RunAsync(measurements, report, cancellationToken);
     }
 
     private Contestant[] Imports(Product product, DebianTree sid) =>
@@ -102,28 +114,13 @@ public sealed class Benchmark(BenchImage image, BenchSizes sizes, string folder)
     [
         new($"{Bootc}, one layer, a third of the files inline", Pull, [product.Bootc, $"oci:{Path.Join(work, "many-1")}"]),
         new($"{Bootc}, four layers, all files objects", Pull, [product.Bootc, $"oci:{Path.Join(work, "many-4")}"]),
+        new($"{Bootc}, four layers of files of a megabyte", Pull, [product.Bootc, $"oci:{Path.Join(work, "large")}"]),
     ];
 
     private static string[] Call(DebianTree tree, string program)
     {
         string libraries = tree.PathOf("usr/lib/x86_64-linux-gnu");
         return [Path.Join(libraries, "ld-linux-x86-64.so.2"), "--library-path", libraries, tree.PathOf($"usr/bin/{program}")];
-    }
-
-    private async Task<bool> MeasureAsync(BenchReport report, string title, Contestant[] contestants, CancellationToken cancellationToken)
-    {
-        Series[] all = [.. contestants.Select(contestant => new Series(contestant))];
-        for (int round = 1; round <= sizes.Rounds; round++)
-        {
-            LabLog.Write($"{title}: round {round} of {sizes.Rounds}");
-            foreach (Series series in all)
-            {
-                await series.AddRunAsync(folder, run => Remember(series.Contestant.Name, run), cancellationToken);
-            }
-        }
-
-        report.WriteTable(title, all);
-        return all.All(series => series.HasRun);
     }
 
     /// <summary>What was made: those who make the same thing must have made the same.</summary>

@@ -15,6 +15,9 @@ namespace Bootc.Testing.Bench;
 /// <param name="Environment">Variables that are set for it.</param>
 public sealed record Contestant(string Name, string Script, ImmutableArray<string> Arguments, params ImmutableArray<(string Name, string Value)> Environment)
 {
+    /// <summary>What runs before, in the same folder and with the same arguments, and is not measured; null for nothing.</summary>
+    public string? Before { get; init; }
+
     /// <summary>Runs it once in a fresh folder, which is removed afterwards, and tells what it took.</summary>
     /// <param name="parent">Where the folder is made; it decides the file system.</param>
     /// <param name="look">Looks into the folder before it is removed.</param>
@@ -22,29 +25,40 @@ public sealed record Contestant(string Name, string Script, ImmutableArray<strin
     {
         string folder = Directory.CreateDirectory(Path.Join(parent, "run")).FullName;
         string times = Path.Join(parent, "times");
-        await LabProgram.RunAsync("sync", ["-f", folder], cancellationToken); // what others wrote is not to be paid for here
         try
         {
+            if (Before is not null)
+            {
+                await LabProgram.RunAsync(Call("unshare", ["--mount", "sh", "-ec", Before, Name, .. Arguments], folder), cancellationToken);
+            }
+
+            await LabProgram.RunAsync("sync", ["-f", folder], cancellationToken); // what others wrote is not to be paid for here
+            MachineCounters before = MachineCounters.Read(folder);
             Stopwatch clock = Stopwatch.StartNew();
             await LabProgram.RunAsync(
-                Cli.Wrap("/usr/bin/time")
-                    .WithArguments(["-o", times, "-f", "%U %S %M", "unshare", "--mount", "sh", "-ec", Script, Name, .. Arguments])
-                    .WithWorkingDirectory(folder)
-                    .WithEnvironmentVariables(e => Environment.ToList().ForEach(v => e.Set(v.Name, v.Value))),
+                Call("/usr/bin/time", ["-o", times, "-f", "%U %S %M %O", "unshare", "--mount", "sh", "-ec", Script, Name, .. Arguments], folder),
                 cancellationToken);
             TimeSpan returned = clock.Elapsed;
             await LabProgram.RunAsync("sync", ["-f", folder], cancellationToken);
             TimeSpan durable = clock.Elapsed;
+            MachineCounters moved = MachineCounters.Read(folder) - before;
 
             look?.Invoke(folder);
             double[] numbers = [.. (await File.ReadAllTextAsync(times, cancellationToken)).Split().Where(n => n.Length > 0).Select(n => double.Parse(n, CultureInfo.InvariantCulture))];
-            return new(returned.TotalSeconds, durable.TotalSeconds, numbers[0] + numbers[1], (long)numbers[2] * 1024);
+            return new(
+                returned.TotalSeconds, durable.TotalSeconds, numbers[0] + numbers[1], (long)numbers[2] * 1024, moved.Loopback, (long)numbers[3] * 512, moved.Disk);
         }
         finally
         {
             await LabProgram.RunAsync("rm", ["-rf", "--one-file-system", folder], CancellationToken.None);
         }
     }
+
+    private Command Call(string program, string[] arguments, string folder) =>
+        Cli.Wrap(program)
+            .WithArguments(arguments)
+            .WithWorkingDirectory(folder)
+            .WithEnvironmentVariables(e => Environment.ToList().ForEach(v => e.Set(v.Name, v.Value)));
 }
 
 /// <summary>What one run took.</summary>
@@ -52,7 +66,11 @@ public sealed record Contestant(string Name, string Script, ImmutableArray<strin
 /// <param name="Durable">Seconds until what it wrote was on the disk, too (<c>sync -f</c>).</param>
 /// <param name="Processor">Seconds of processor time, user and system.</param>
 /// <param name="PeakMemory">Most resident bytes of any one process.</param>
-public readonly record struct Run(double Returned, double Durable, double Processor, long PeakMemory);
+/// <param name="Received">Bytes that went over the loopback interface, whoever sent them.</param>
+/// <param name="Written">Bytes that its processes gave to file systems to be written (<c>write_bytes</c> of <c>/proc/PID/io</c>).</param>
+/// <param name="ToDisk">Bytes that the block device of the folder got, whoever wrote them; null where there is no such device.</param>
+public readonly record struct Run(
+    double Returned, double Durable, double Processor, long PeakMemory, long Received, long Written, long? ToDisk);
 
 /// <summary>All runs of one contestant, or why there are none.</summary>
 public sealed class Series(Contestant contestant)

@@ -33,6 +33,33 @@ public static class ManyFiles
         layout.Finish();
     }
 
+    /// <summary>Writes an OCI layout of four layers of files of a megabyte, all different, that do not compress.</summary>
+    public static void WriteLargeLayout(string folder, int megabytes)
+    {
+        const int layers = 4;
+        LayoutWriter layout = new(folder);
+        Random random = new(megabytes);
+        byte[] content = new byte[1 << 20];
+        for (int layer = 0; layer < layers; layer++)
+        {
+            string tar = Path.Join(folder, "layer.tar");
+            using (FileStream output = File.Create(tar))
+            using (TarWriter writer = new(output, TarEntryFormat.Ustar))
+            {
+                WriteSkeleton(writer);
+                for (int file = megabytes * layer / layers; file < megabytes * (layer + 1) / layers; file++)
+                {
+                    random.NextBytes(content);
+                    writer.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, $"usr/large-{file}") { DataStream = new MemoryStream(content) });
+                }
+            }
+
+            layout.AddLayer(tar);
+        }
+
+        layout.Finish();
+    }
+
     /// <summary>Writes a dumpfile of a tree as <c>/usr</c> is: mostly files that are objects, some links and directories.</summary>
     public static void WriteDumpfile(string path, int entries)
     {
@@ -61,11 +88,7 @@ public static class ManyFiles
 
     private static void WriteLayer(TarWriter writer, int first, int end, int smallOf)
     {
-        foreach (string path in (string[])["usr", "boot", "sysroot"])
-        {
-            writer.WriteEntry(new UstarTarEntry(TarEntryType.Directory, path));
-        }
-
+        WriteSkeleton(writer);
         string directory = "";
         for (int i = first; i < end; i++)
         {
@@ -82,6 +105,15 @@ public static class ManyFiles
                 DataStream = new MemoryStream(content),
                 ModificationTime = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000 + i),
             });
+        }
+    }
+
+    /// <summary>The directories that an image must have.</summary>
+    private static void WriteSkeleton(TarWriter writer)
+    {
+        foreach (string path in (string[])["usr", "boot", "sysroot"])
+        {
+            writer.WriteEntry(new UstarTarEntry(TarEntryType.Directory, path));
         }
     }
 }

@@ -31,8 +31,11 @@ internal static class BenchCommand
             BenchImage image = tiny
                 ? await BenchImage.MakeTinyAsync(Path.Join(work, "image"), cancellationToken)
                 : await BenchImage.EnsureAsync(cancellationToken);
+            TransferImages transfers = tiny
+                ? await TransferImages.MakeAsync(Path.Join(work, "transfers"), image, cancellationToken)
+                : await TransferImages.EnsureAsync(image, cancellationToken);
             BenchSizes sizes = (tiny ? BenchSizes.Tiny : BenchSizes.Full) with { Rounds = rounds };
-            return await new Benchmark(image, sizes, work).RunAsync(Console.Out, cancellationToken) ? 0 : 1;
+            return await new Benchmark(image, transfers, sizes, work).RunAsync(Console.Out, cancellationToken) ? 0 : 1;
         }
         finally
         {

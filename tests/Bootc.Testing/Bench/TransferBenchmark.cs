@@ -1,0 +1,133 @@
+namespace Bootc.Testing.Bench;
+
+/// <summary>Pulls from a registry on loopback into empty places, updates, and pulls of what is there already, beside the floor of the machine.</summary>
+/// <param name="image">The image that the registry has in all its forms.</param>
+/// <param name="images">Those forms.</param>
+/// <param name="registry">Has them already.</param>
+public sealed class TransferBenchmark(BenchImage image, TransferImages images, LabRegistry registry)
+{
+    // All see the registry's authority and login where programs look for them.
+    private const string WithConfiguration = "mount --bind \"$1\" /etc/containers; export REGISTRY_AUTH_FILE=/etc/containers/auth.json; ";
+
+    private const string BootcPull = WithConfiguration + "\"$2\" internals oci pull --insecure --repo \"$PWD/repo\" \"docker://$3\"";
+    private const string BootcUpdate = WithConfiguration + "\"$2\" internals oci pull --insecure --repo \"$PWD/repo\" \"docker://$4\"";
+
+    // A runroot has 50 characters at most.
+    private const string Podman =
+        WithConfiguration + "run=$(mktemp -d /tmp/bootc-bench-XXXXXX); trap 'rm -rf \"$run\"' EXIT; rm -rf root/libpod; podman --root \"$PWD/root\" --runroot \"$run\" --storage-driver overlay pull --quiet ";
+
+    private const string Skopeo = WithConfiguration + "skopeo copy --quiet ";
+    private const string ToStorage = " \"containers-storage:[overlay@$PWD/root+$PWD/run]localhost/bench\"";
+
+    private readonly Dictionary<string, double> _unique = [];
+
+    /// <summary>Measures everything.</summary>
+    public async Task RunAsync(Measurements measurements, BenchReport report, CancellationToken cancellationToken)
+    {
+        string bootc = (await Product.Instance).Bootc;
+        await measurements.MeasureAsync("The floor: single steps of a pull, each alone", Floor(), look: null, cancellationToken);
+        foreach (string format in TransferImages.Formats)
+        {
+            IReadOnlyList<Series> all = await measurements.MeasureAsync(
+                $"Pull and import, {format}, few large layers", Pulls(bootc, format, isWhole: format == "gzip"), RememberUnique, cancellationToken);
+            WriteWritten(report, all[0]);
+        }
+
+        await measurements.MeasureAsync("Pull and import, gzip, many small layers", Pulls(bootc, "gzip-many", isWhole: false), look: null, cancellationToken);
+        IReadOnlyList<Series> updates = await measurements.MeasureAsync(
+            "Update to an image with another file in a hundred", Updates(bootc), look: null, cancellationToken);
+        await WriteNeededAsync(report, updates[0]);
+        await measurements.MeasureAsync("Pull of what is there already", Repeated(bootc), look: null, cancellationToken);
+    }
+
+    private string NameOf(string name) => $"{registry.Host}/bench/{name.Replace(':', '-')}";
+
+    private Contestant[] Floor() =>
+    [
+        new("gzip -dc", "exec gzip -dc \"$@\" >/dev/null", [.. images.GzipLayers]),
+        new("openssl dgst -sha256 of the blobs", "cat \"$@\" | openssl dgst -sha256", [.. images.GzipLayers]),
+        new("openssl dgst -sha256 of the tars", "cat \"$@\" | openssl dgst -sha256", [.. image.Tars]),
+        new("openssl dgst -sha512 of the tars", "cat \"$@\" | openssl dgst -sha512", [.. image.Tars]),
+        new("tar -x of the tars", "for layer; do tar -xpf \"$layer\" --xattrs --xattrs-include=\"*\" --numeric-owner; done", [.. image.Tars]),
+    ];
+
+    /// <param name="isWhole">Whether those take part that cannot pull by themselves.</param>
+    private Contestant[] Pulls(string bootc, string format, bool isWhole)
+    {
+        Contestant[] pullers =
+        [
+            new($"bootc, {format}", BootcPull, [registry.Configuration, bootc, NameOf(format)]),
+            new($"podman pull, {format}", Podman + "\"$2\"", [registry.Configuration, NameOf(format)]),
+            new($"skopeo copy to containers-storage, {format}", Skopeo + "\"docker://$2\"" + ToStorage, [registry.Configuration, NameOf(format)]),
+        ];
+        Contestant[] others =
+        [
+            new(
+                $"skopeo copy, umoci unpack, {format}",
+                Skopeo + "\"docker://$2\" oci:layout:latest; umoci unpack --image layout:latest bundle",
+                [registry.Configuration, NameOf(format)]),
+            new(
+                $"skopeo copy, ostree commit, {format}",
+                // A commit of each layer: ostree has no device nodes, which are left out.
+                Skopeo + """
+                "docker://$2" dir:layout; shift 2
+                ostree --repo=repo init --mode=bare
+                for layer; do
+                  gzip -dc "layout/$layer" | bsdtar --exclude='./dev/*' -cf layer.tar @-
+                  ostree --repo=repo commit --branch=layer --tree=tar=layer.tar --tar-autocreate-parents --no-bindings >/dev/null
+                done
+                """,
+                [registry.Configuration, NameOf(format), .. images.GzipLayers.Select(layer => Path.GetFileName(layer)!)]),
+            new("tar -x of the tars", "for layer; do tar -xpf \"$layer\" --xattrs --xattrs-include=\"*\" --numeric-owner; done", [.. image.Tars]),
+        ];
+        return isWhole ? [.. pullers, .. others] : pullers;
+    }
+
+    private Contestant[] Updates(string bootc) =>
+    [
+        .. TransferImages.Formats.Reverse().Select(format => new Contestant(
+            $"bootc, {format}", BootcUpdate, [registry.Configuration, bootc, NameOf(format), NameOf($"{format}-2")]) { Before = BootcPull }),
+        new("podman pull, gzip", Podman + "\"$3\"", [registry.Configuration, NameOf("gzip"), NameOf("gzip-2")]) { Before = Podman + "\"$2\"" },
+        new("skopeo copy to containers-storage, gzip", Skopeo + "\"docker://$3\"" + ToStorage, [registry.Configuration, NameOf("gzip"), NameOf("gzip-2")])
+        {
+            Before = Skopeo + "\"docker://$2\"" + ToStorage,
+        },
+    ];
+
+    private Contestant[] Repeated(string bootc) =>
+    [
+        .. Pulls(bootc, "gzip", isWhole: false).Select(contestant => contestant with { Before = contestant.Script }),
+    ];
+
+    /// <summary>How many bytes of objects an import left.</summary>
+    private void RememberUnique(string name, string run)
+    {
+        DirectoryInfo objects = new(Path.Join(run, "repo", "objects"));
+        if (objects.Exists)
+        {
+            _unique[name] = objects.EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
+        }
+    }
+
+    private void WriteWritten(BenchReport report, Series bootc)
+    {
+        if (bootc.HasRun && _unique.TryGetValue(bootc.Contestant.Name, out double unique))
+        {
+            report.WriteLine(
+                $"{bootc.Contestant.Name}: {bootc.Of(run => run.Written).Median / 1e6:F1} MB written for {unique / 1e6:F1} MB of objects, the EROFS image and the "
+                + $"splitstreams among them: {bootc.Of(run => run.Written).Median / unique:F2}");
+        }
+    }
+
+    private async Task WriteNeededAsync(BenchReport report, Series bootc)
+    {
+        if (bootc.HasRun)
+        {
+            (long contents, long tables) = await images.NeededAsync();
+            double received = bootc.Of(run => run.Received).Median;
+            report.WriteLine(
+                $"{bootc.Contestant.Name}: {received / 1e6:F2} MB received for {contents / 1e6:F2} MB of new files and {tables / 1e6:F2} MB of tables: "
+                + $"{received / contents:F2} of the files, {received / (contents + tables):F2} of both");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+namespace Bootc.Testing.Bench;
+
+/// <summary>
+/// The image of the bench as registries have it: compressed in three ways, in few layers and in many, and in a second version in which one file of a
+/// hundred is another.
+/// </summary>
+/// <param name="folder">Where the layouts are.</param>
+public sealed class TransferImages(string folder)
+{
+    /// <summary>Of how many files one is another in the second version.</summary>
+    private const int OneOf = 100;
+
+    /// <summary>Ways to compress a layer, as skopeo names them; they are names of layouts and repositories, too.</summary>
+    public static readonly string[] Formats = ["gzip", "zstd", "zstd:chunked"];
+
+    /// <summary>The layout of an image.</summary>
+    /// <param name="name"><c>gzip</c>, <c>gzip-many</c>, <c>gzip-2</c> and so on.</param>
+    public string LayoutOf(string name) => Path.Join(folder, name.Replace(':', '-'));
+
+    /// <summary>Paths of the compressed layers of the gzip image, in any order.</summary>
+    public string[] GzipLayers => [.. new DirectoryInfo(Path.Join(LayoutOf("gzip"), "blobs", "sha256")).EnumerateFiles().Where(IsGzip).Select(file => file.FullName)];
+
+    /// <summary>The images made from one of the bench, kept in the cache of this machine.</summary>
+    public static async Task<TransferImages> EnsureAsync(BenchImage image, CancellationToken cancellationToken) =>
+        new(await LabCache.OfMachine.EnsureAsync("bench-transfers", image.Digest, part => new TransferImages(part).MakeAsync(image, cancellationToken), cancellationToken));
+
+    /// <summary>The same in a folder of the caller's.</summary>
+    public static async Task<TransferImages> MakeAsync(string folder, BenchImage image, CancellationToken cancellationToken)
+    {
+        TransferImages images = new(Directory.CreateDirectory(folder).FullName);
+        await images.MakeAsync(image, cancellationToken);
+        return images;
+    }
+
+    /// <summary>Pushes all of them to a registry, as <c>bench/NAME</c> without colons.</summary>
+    public async Task PushAsync(LabRegistry registry, CancellationToken cancellationToken)
+    {
+        foreach (string layout in Directory.EnumerateDirectories(folder))
+        {
+            await SkopeoAsync(
+                ["copy", "--quiet", "--dest-cert-dir", registry.Certificates, "--dest-creds", $"{LabRegistry.User}:{LabRegistry.Password}", $"oci:{layout}:latest", $"docker://{registry.Host}/bench/{Path.GetFileName(layout)}"],
+                cancellationToken);
+        }
+    }
+
+    /// <summary>Compressed bytes of files of the second version that the first has not, and of the tables that tell of them.</summary>
+    public async Task<(long Contents, long Tables)> NeededAsync()
+    {
+        HashSet<string> known = [.. (await ChunkedLayer.ReadAsync(LayoutOf("zstd:chunked"))).SelectMany(layer => layer.Files).Select(file => file.Digest)];
+        ChunkedLayer[] second = await ChunkedLayer.ReadAsync(LayoutOf("zstd:chunked-2"));
+        return (
+            second.SelectMany(layer => layer.Files).Where(file => known.Add(file.Digest)).Sum(file => file.Length),
+            second.Sum(layer => layer.Size - layer.ContentEnd));
+    }
+
+    private async Task MakeAsync(BenchImage image, CancellationToken cancellationToken)
+    {
+        string changed = Path.Join(folder, "plain-2");
+        LayoutWriter second = new(changed);
+        foreach (string tar in image.Tars)
+        {
+            string copy = Path.Join(folder, "layer.tar");
+            ChangedTar.Write(tar, copy, OneOf);
+            second.AddLayer(copy);
+        }
+
+        second.Finish();
+        foreach (string format in Formats)
+        {
+            await CompressAsync(image.Layout, format, LayoutOf(format), cancellationToken);
+            await CompressAsync(changed, format, LayoutOf($"{format}-2"), cancellationToken);
+        }
+
+        await CompressAsync(image.LayoutOfManyLayers, "gzip", LayoutOf("gzip-many"), cancellationToken);
+        Directory.Delete(changed, recursive: true);
+    }
+
+    private static bool IsGzip(FileInfo file)
+    {
+        using FileStream content = file.OpenRead();
+        return content.ReadByte() == 0x1f && content.ReadByte() == 0x8b;
+    }
+
+    private static Task CompressAsync(string source, string format, string target, CancellationToken cancellationToken) =>
+        SkopeoAsync(["copy", "--quiet", "--dest-compress", "--dest-compress-format", format, $"oci:{source}:latest", $"oci:{target}:latest"], cancellationToken);
+
+    private static async Task SkopeoAsync(string[] arguments, CancellationToken cancellationToken) =>
+        await LabProgram.RunAsync((await Lab.SkopeoTree).Program("skopeo", ["--insecure-policy", .. arguments]), cancellationToken);
+}
