@@ -42,11 +42,40 @@ public sealed class SealedUpdateTests
             await machine.RunAsync("find /usr -xdev -type f -print0 | xargs -0 cat > /dev/null");
 
             await SealsAFileAsFsverityDoesAsync(machine, folder);
+            await HealsAFileWhoseBlocksRottedAsync(machine);
         }
         finally
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    private static async Task HealsAFileWhoseBlocksRottedAsync(KeptMachine machine)
+    {
+        // Written past the file system: what the file is sealed for stays, what the disk gives is another thing.
+        string rotten = await machine.RunAsync(
+            """
+            set -e
+            file=$(find /usr/share -xdev -type f -size +20k | sort | head -1)
+            object=$(find /sysroot/composefs/objects -type f -size $(stat -c %s "$file")c -exec cmp -s {} "$file" \; -print | head -1)
+            sha256sum "$file" > /var/sum
+            block=$(filefrag -b4096 -v "$object" | sed -n 's/^ *0: *0\.\. *[0-9]*: *\([0-9]*\)\.\..*/\1/p')
+            printf rotten | dd of="$(findmnt -n -o SOURCE /sysroot)" bs=4096 seek="$block" conv=notrunc,fsync status=none
+            echo 3 > /proc/sys/vm/drop_caches
+            echo "$object"
+            """);
+        (await machine.TryRunAsync($"cat {rotten} > /dev/null")).ExitCode.Should().NotBe(0);
+        (await machine.TryRunAsync("sha256sum -c --quiet /var/sum")).ExitCode.Should().NotBe(0);
+
+        GuestAnswer look = await machine.TryRunAsync("bootc doctor --quiet");
+        look.ExitCode.Should().Be(1);
+        look.Output.Should().Contain(rotten.Replace("/sysroot/composefs/", "", StringComparison.Ordinal));
+        await machine.RunAsync("bootc doctor --fix --quiet && bootc doctor --quiet");
+
+        (await machine.RunAsync($"echo $(bootc internals fsverity measure {rotten}) $(echo {rotten[rotten.IndexOf("objects", StringComparison.Ordinal)..]} | sed 's/objects//' | tr -d /)"))
+            .Split(' ').Distinct().Should().ContainSingle();
+        await machine.RebootAsync();
+        await machine.RunAsync("sha256sum -c --quiet /var/sum");
     }
 
     private static async Task SealsAFileAsFsverityDoesAsync(KeptMachine machine, DirectoryInfo folder)
