@@ -8,6 +8,8 @@ public sealed class BenchTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-bench");
 
+    private string Work => _folder.CreateSubdirectory("work").FullName;
+
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
@@ -16,30 +18,38 @@ public sealed class BenchTests : IDisposable
         await HostPackages.EnsureAsync();
         BenchImage image = await BenchImage.MakeTinyAsync(Path.Join(_folder.FullName, "image"), CancellationToken.None);
         TransferImages transfers = await TransferImages.MakeAsync(Path.Join(_folder.FullName, "transfers"), image, CancellationToken.None);
-        using StringWriter report = new();
+        await using LabRegistry registry = await LabRegistry.StartAsync();
+        using StringWriter written = new();
+        BenchReport report = new(written, Work);
+        Measurements measurements = new(report, rounds: 1, Work);
 
-        bool good = await new Benchmark(image, transfers, BenchSizes.Tiny, Path.Join(_folder.FullName, "work")).RunAsync(report, CancellationToken.None);
+        await report.WriteHeadAsync(image, await Product.Instance, await Lab.SidTree, CancellationToken.None);
+        bool isAlike = await new Benchmark(image, BenchSizes.Tiny, Work).RunAsync(measurements, report, CancellationToken.None);
+        await new TransferBenchmark(image, transfers, registry).RunAsync(measurements, report, CancellationToken.None);
 
-        good.Should().BeTrue(report.ToString());
-        foreach (string peer in (string[])["skopeo copy", "umoci unpack", "podman image mount", "tar -x", "mkcomposefs --from-file", "podman pull, zstd:chunked", "skopeo copy, umoci unpack", "skopeo copy, ostree commit"])
+        isAlike.Should().BeTrue(written.ToString());
+        measurements.HaveAllRun.Should().BeTrue(written.ToString());
+        foreach (string peer in (string[])[
+            "skopeo copy", "umoci unpack", "podman image mount", "tar -x", "mkcomposefs --from-file",
+            "podman pull, zstd:chunked", "skopeo copy, umoci unpack", "skopeo copy, ostree commit"])
         {
-            report.ToString().Should().MatchRegex($@"\n\| {peer}[^|]*\| \d+\.\d\d ± ");
+            written.ToString().Should().MatchRegex($@"\n\| {peer}[^|]*\| \d+\.\d\d ± ");
         }
     }
 
     [Fact]
     public async Task Says_who_did_not_run_and_fails()
     {
-        TransferImages none = new(_folder.CreateSubdirectory("none").FullName);
-        _folder.CreateSubdirectory("none/gzip/blobs/sha256");
         BenchImage missing = new(_folder.CreateSubdirectory("missing").FullName);
         File.WriteAllText(Path.Join(_folder.FullName, "missing", "digest"), "sha256:0");
         File.WriteAllText(Path.Join(_folder.FullName, "missing", "layers"), "");
-        using StringWriter report = new();
+        using StringWriter written = new();
+        BenchReport report = new(written, Work);
+        Measurements measurements = new(report, rounds: 1, Work);
 
-        bool good = await new Benchmark(missing, none, BenchSizes.Tiny, Path.Join(_folder.FullName, "work")).RunAsync(report, CancellationToken.None);
+        await new Benchmark(missing, BenchSizes.Tiny, Work).RunAsync(measurements, report, CancellationToken.None);
 
-        good.Should().BeFalse();
-        report.ToString().Should().Contain("| skopeo copy to containers-storage | did not run |");
+        measurements.HaveAllRun.Should().BeFalse();
+        written.ToString().Should().Contain("| skopeo copy to containers-storage | did not run |");
     }
 }

@@ -64,6 +64,35 @@ public sealed class ChunkedPullTests : IAsyncLifetime
         _proxy.BlobBytes.Should().BeLessThan(first.Size + (first.Size - first.ContentEnd) + 4096);
     }
 
+    [Fact]
+    public async Task What_a_folder_has_is_not_fetched()
+    {
+        ChunkedLayer first = await PublishAsync(1, _ => false);
+        string files = _folder.CreateSubdirectory("files").FullName;
+        await LabProgram.RunAsync("tar", ["-C", files, "-xf", LargestBlobOf("layout-1")]);
+
+        string pulled = await PullAsync("repo", 1, options: ["--content-from", files]);
+
+        _proxy.BlobBytes.Should().BeLessThan(first.Size - first.ContentEnd + 4096, "only the tables and the config are not here");
+        pulled.Should().Be(await PullAsync("whole", 1));
+    }
+
+    [Fact]
+    public async Task What_podman_has_in_its_storage_is_not_fetched()
+    {
+        ChunkedLayer first = await PublishAsync(1, _ => false);
+        string storage = PathOf("storage");
+        // containers-storage leaves its folder mounted.
+        await LabProgram.RunAsync(
+            "unshare",
+            ["--mount", "skopeo", "--insecure-policy", "copy", "--quiet", $"oci:{PathOf("layout-1")}", $"containers-storage:[overlay@{storage}+{PathOf("run")}]localhost/known:1"]);
+
+        string pulled = await PullAsync("repo", 1, storage);
+
+        _proxy.BlobBytes.Should().BeLessThan(first.Size - first.ContentEnd + 4096, "only the tables and the config are not here");
+        pulled.Should().Be(await PullAsync("whole", 1));
+    }
+
     private string PathOf(string name) => Path.Join(_folder.FullName, name);
 
     /// <summary>An image of one layer; a file that changed has another name in the table, and other content.</summary>
@@ -91,11 +120,19 @@ public sealed class ChunkedPullTests : IAsyncLifetime
         return new(TarEntryType.RegularFile, $"usr/{number}-{version}") { DataStream = new MemoryStream(content), ModificationTime = DateTimeOffset.UnixEpoch };
     }
 
-    private async Task<string> PullAsync(string repository, int version)
+    private string LargestBlobOf(string layout) =>
+        new DirectoryInfo(PathOf($"{layout}/blobs/sha256")).EnumerateFiles().MaxBy(blob => blob.Length)!.FullName;
+
+    /// <param name="repository">The repository, in the folder of the test.</param>
+    /// <param name="version">Which image.</param>
+    /// <param name="storage">The root of podman's storage; null for none.</param>
+    /// <param name="options">More options of the command.</param>
+    private async Task<string> PullAsync(string repository, int version, string? storage = null, params string[] options)
     {
-        ProgramOutput pulled = await LabProgram.TryRunAsync("unshare", await _proxy.PullArgumentsAsync(Configuration, PathOf(repository), $"os/chunked:{version}"));
-        pulled.ExitCode.Should().Be(0, pulled.ToString());
-        return JsonDocument.Parse(pulled.Output).RootElement.GetProperty("bootImageId").GetString()!;
+        Command pull = Cli.Wrap("unshare")
+            .WithArguments([.. await _proxy.PullArgumentsAsync(Configuration, PathOf(repository), $"os/chunked:{version}"), .. options])
+            .WithEnvironmentVariables(e => e.Set("CONTAINERS_STORAGE_ROOT", storage));
+        return JsonDocument.Parse(await LabProgram.RunAsync(pull)).RootElement.GetProperty("bootImageId").GetString()!;
     }
 
     private static async Task SkopeoAsync(params string[] arguments) =>

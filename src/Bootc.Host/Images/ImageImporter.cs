@@ -15,7 +15,10 @@ namespace Bootc.Host.Images;
 /// its names at the end, at once: what fails before leaves objects without names, which the next import uses or garbage
 /// collection removes.
 /// </summary>
-public sealed class ImageImporter(Repository repository, Steps steps)
+/// <param name="repository">Where it goes.</param>
+/// <param name="steps">Runs what is done.</param>
+/// <param name="contentFolders">Folders in which files of the image may be, so that they need not be transferred.</param>
+public sealed class ImageImporter(Repository repository, Steps steps, params IReadOnlyList<string> contentFolders)
 {
     /// <summary>What marks an image as made for bootc.</summary>
     public const string BootcLabel = "containers.bootc";
@@ -27,7 +30,7 @@ public sealed class ImageImporter(Repository repository, Steps steps)
     private static readonly int LayersAtOnce = Math.Clamp(Environment.ProcessorCount, 2, 4);
 
     private readonly LayerStore _layers = new(repository);
-    private readonly StoredContent _stored = new(repository);
+    private readonly LocalContents _local = new(new StoredContent(repository), new FolderContent(contentFolders));
 
     /// <summary>Whether a layer that is in the repository need not be read again; as long as nobody says otherwise, none has to.</summary>
     public Predicate<DiffId> IsLayerWhole { get; init; } = _ => true;
@@ -153,7 +156,7 @@ public sealed class ImageImporter(Repository repository, Steps steps)
         IImageSource source, ImageLayer layer, string what, UnfinishedImport? unfinished, CancellationToken cancellationToken) =>
         steps.RunAsync(what, layer.ReadSize, async meter =>
         {
-            LayerTransfer transfer = new(unfinished is null ? null : new(unfinished.Folder), _stored);
+            LayerTransfer transfer = new(unfinished is null ? null : new(unfinished.Folder), _local);
             ObjectId stored = await ReadLayerAsync(source, layer, transfer, meter, cancellationToken);
             unfinished?.AddStream(LayerStore.NameOf(layer.DiffId), stored);
             transfer.Partial?.Remove(layer.Blob);

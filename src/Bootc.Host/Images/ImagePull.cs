@@ -13,15 +13,22 @@ public static class ImagePull
     /// <param name="verity">Whether objects must have fs-verity.</param>
     /// <param name="reference">The image.</param>
     /// <param name="programs">Runs credential helpers of registries.</param>
+    /// <param name="contentFolders">More folders, beside podman's storage, in which files of the image may be.</param>
     /// <param name="steps">Runs what is done.</param>
     /// <param name="cancellationToken">Stops between two files.</param>
     public static async Task<ImportedImage> RunAsync(
-        string repositoryPath, VerityMode verity, ImageReference reference, Programs programs, Steps steps, CancellationToken cancellationToken)
+        string repositoryPath,
+        VerityMode verity,
+        ImageReference reference,
+        Programs programs,
+        IReadOnlyList<string> contentFolders,
+        Steps steps,
+        CancellationToken cancellationToken)
     {
         string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(repositoryPath));
         using Dir parent = Dir.Open(Path.GetDirectoryName(path) ?? throw new FormatException("the root directory cannot be a repository"));
         using IImageSource source = ImageSources.Open(reference, () => RegistryFiles.Read(programs));
         using Repository repository = Repository.Ensure(parent, Path.GetFileName(path), verity);
-        return await new ImageImporter(repository, steps).ImportAsync(source, cancellationToken);
+        return await new ImageImporter(repository, steps, [.. contentFolders, .. LocalContents.FoldersOfPodman]).ImportAsync(source, cancellationToken);
     }
 }

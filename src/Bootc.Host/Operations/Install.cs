@@ -111,7 +111,7 @@ public sealed class Install(Programs programs, Steps steps)
         using Dir root = mount.OpenRoot();
         VerityMode verity = plan.RequireVerity ? VerityMode.Required : VerityMode.Optional;
         using Repository repository = Repository.Ensure(root, StateLayout.Repository, verity);
-        ImportedImage imported = await new ImageImporter(repository, steps).ImportAsync(source, image, cancellationToken);
+        ImportedImage imported = await new ImageImporter(repository, steps, LocalContents.FoldersOfPodman).ImportAsync(source, image, cancellationToken);
 
         KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
         steps.Run("Laying out /etc and /var", () => WriteState(root, plan, imported, kernel, cancellationToken));

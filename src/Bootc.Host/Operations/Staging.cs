@@ -38,7 +38,7 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         await systemd.StartAsync(FinalizeUnit, cancellationToken);
         VerityMode verity = machine.Booted.VerityOptional ? VerityMode.Optional : VerityMode.Required;
         using Repository repository = Repository.Ensure(machine.Sysroot, StateLayout.Repository, verity);
-        ImportedImage imported = await new ImageImporter(repository, steps).ImportAsync(source, image, cancellationToken);
+        ImportedImage imported = await new ImageImporter(repository, steps, LocalContents.FoldersOfPodman).ImportAsync(source, image, cancellationToken);
         ObjectId id = imported.BootImageId;
         KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
         Origin origin = Origin.ForBls(followed.ToString(), image.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files))

@@ -60,11 +60,12 @@ public sealed class BenchReport(TextWriter output, string folder)
     private static IEnumerable<(string Name, Func<Task<ProgramOutput>> Ask)> Versions(Product product, DebianTree sid, CancellationToken cancellationToken)
     {
         yield return ("bootc", () => LabProgram.TryRunAsync(product.Bootc, ["--version"], cancellationToken));
-        foreach (string peer in (string[])["skopeo", "umoci", "podman", "ostree", "tar"])
+        foreach (string peer in (string[])["skopeo", "umoci", "podman", "tar"])
         {
             yield return (peer, () => LabProgram.TryRunAsync(peer, ["--version"], cancellationToken));
         }
 
+        yield return ("ostree", () => LabProgram.TryRunAsync("dpkg-query", ["-W", "-f=${Version}", "ostree"], cancellationToken));
         yield return ("composefs of mkcomposefs", () => LabProgram.TryRunAsync(
             "dpkg-query", [$"--admindir={sid.PathOf("var/lib/dpkg")}", "-W", "-f=${Version}", "composefs"], cancellationToken));
     }

@@ -3,36 +3,34 @@ using System.Security.Cryptography;
 namespace Bootc.Testing.Bench;
 
 /// <summary>How much is measured.</summary>
-/// <param name="Rounds">How often each command runs.</param>
 /// <param name="DumpEntries">Entries of the dumpfile that an EROFS image is made of.</param>
 /// <param name="MemoryEntries">Files of the images whose import is watched for memory.</param>
 /// <param name="StartsPerRun">How often a program is started in one run of the start-up measurement.</param>
 /// <param name="LargeMegabytes">Megabytes of an image of few large files.</param>
-public sealed record BenchSizes(int Rounds, int DumpEntries, int MemoryEntries, int StartsPerRun, int LargeMegabytes)
+public sealed record BenchSizes(int DumpEntries, int MemoryEntries, int StartsPerRun, int LargeMegabytes)
 {
     /// <summary>What <c>docs/performance.md</c> holds.</summary>
-    public static BenchSizes Full { get; } = new(Rounds: 5, DumpEntries: 64_000, MemoryEntries: 200_000, StartsPerRun: 50, LargeMegabytes: 4096);
+    public static BenchSizes Full { get; } = new(DumpEntries: 64_000, MemoryEntries: 200_000, StartsPerRun: 50, LargeMegabytes: 4096);
 
     /// <summary>Enough to see that it runs.</summary>
-    public static BenchSizes Tiny { get; } = new(Rounds: 1, DumpEntries: 100, MemoryEntries: 100, StartsPerRun: 2, LargeMegabytes: 8);
+    public static BenchSizes Tiny { get; } = new(DumpEntries: 100, MemoryEntries: 100, StartsPerRun: 2, LargeMegabytes: 8);
 }
 
 /// <summary>
 /// Measures the published bootc beside the programs that do the same jobs.
 /// </summary>
 /// <param name="image">What is imported.</param>
-/// <param name="transfers">The same as registries have it.</param>
 /// <param name="sizes">How much is measured.</param>
 /// <param name="folder">Where everybody writes; it decides the file system.</param>
-public sealed class Benchmark(BenchImage image, TransferImages transfers, BenchSizes sizes, string folder)
+public sealed class Benchmark(BenchImage image, BenchSizes sizes, string folder)
 {
     private const string Bootc = "bootc";
     private const string Pull = "exec \"$1\" internals oci pull --insecure --repo \"$PWD/repo\" \"$2\"";
 
     private readonly SortedDictionary<string, string> _digests = [];
 
-    /// <summary>Measures everything and writes the tables; false where somebody did not run or results differ.</summary>
-    public async Task<bool> RunAsync(TextWriter output, CancellationToken cancellationToken)
+    /// <summary>Measures; false where those who make the same thing did not make it alike.</summary>
+    public async Task<bool> RunAsync(Measurements measurements, BenchReport report, CancellationToken cancellationToken)
     {
         Product product = await Product.Instance;
         DebianTree sid = await Lab.SidTree;
@@ -45,28 +43,17 @@ public sealed class Benchmark(BenchImage image, TransferImages transfers, BenchS
         }
 
         ManyFiles.WriteLargeLayout(Path.Join(work, "large"), sizes.LargeMegabytes);
-        BenchReport report = new(output, folder);
-        await report.WriteHeadAsync(image, product, sid, cancellationToken);
-        Measurements measurements = new(report, sizes.Rounds, work);
         await measurements.MeasureAsync("Import of the image into an empty place", Imports(product, sid), Remember, cancellationToken);
         await measurements.MeasureAsync(
             $"An EROFS image of a dumpfile of {sizes.DumpEntries} entries", Images(product, sid, dump), Remember, cancellationToken);
         await measurements.MeasureAsync($"Start-up, {sizes.StartsPerRun} times", StartUps(product), look: null, cancellationToken);
         await measurements.MeasureAsync(
             $"Memory: import of {sizes.MemoryEntries} files, and of {sizes.LargeMegabytes} MB", ManyFileImports(product, work), look: null, cancellationToken);
-        await TransferAsync(measurements, report, cancellationToken);
 
         bool alike = _digests.Where(d => d.Key.StartsWith("EROFS", StringComparison.Ordinal)).Select(d => d.Value).Distinct().Count() == 1
             && _digests.Where(d => d.Key.StartsWith("images", StringComparison.Ordinal)).Select(d => d.Value).Distinct().Count() == 1;
         report.WriteDigests(_digests, alike);
-        return measurements.HaveAllRun && alike;
-    }
-
-    private async Task TransferAsync(Measurements measurements, BenchReport report, CancellationToken cancellationToken)
-    {
-        await using LabRegistry registry = await LabRegistry.StartAsync();
-        await transfers.PushAsync(registry, cancellationToken);
-        await new TransferBenchmark(image, transfers, registry).RunAsync(measurements, report, cancellationToken);
+        return alike;
     }
 
     private Contestant[] Imports(Product product, DebianTree sid) =>

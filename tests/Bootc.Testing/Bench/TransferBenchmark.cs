@@ -3,7 +3,7 @@ namespace Bootc.Testing.Bench;
 /// <summary>Pulls from a registry on loopback into empty places, updates, and pulls of what is there already, beside the floor of the machine.</summary>
 /// <param name="image">The image that the registry has in all its forms.</param>
 /// <param name="images">Those forms.</param>
-/// <param name="registry">Has them already.</param>
+/// <param name="registry">Gets them.</param>
 public sealed class TransferBenchmark(BenchImage image, TransferImages images, LabRegistry registry)
 {
     // All see the registry's authority and login where programs look for them.
@@ -25,6 +25,7 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
     public async Task RunAsync(Measurements measurements, BenchReport report, CancellationToken cancellationToken)
     {
         string bootc = (await Product.Instance).Bootc;
+        await images.PushAsync(registry, cancellationToken);
         await measurements.MeasureAsync("The floor: single steps of a pull, each alone", Floor(), look: null, cancellationToken);
         foreach (string format in TransferImages.Formats)
         {

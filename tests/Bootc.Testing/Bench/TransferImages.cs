@@ -84,6 +84,19 @@ public sealed class TransferImages(string folder)
     private static Task CompressAsync(string source, string format, string target, CancellationToken cancellationToken) =>
         SkopeoAsync(["copy", "--quiet", "--dest-compress", "--dest-compress-format", format, $"oci:{source}:latest", $"oci:{target}:latest"], cancellationToken);
 
-    private static async Task SkopeoAsync(string[] arguments, CancellationToken cancellationToken) =>
-        await LabProgram.RunAsync((await Lab.SkopeoTree).Program("skopeo", ["--insecure-policy", .. arguments]), cancellationToken);
+    /// <summary>
+    /// Skopeo without the cache in which it remembers which registry has a layer in which compression: by that it pushes a reference to a plain
+    /// zstd layer with the annotations of a chunked one.
+    /// </summary>
+    private static async Task SkopeoAsync(string[] arguments, CancellationToken cancellationToken)
+    {
+        DebianTree tree = await Lab.SkopeoTree;
+        await LabProgram.RunAsync(
+            "unshare",
+            [
+                "--mount", "sh", "-ec", "mkdir -p /var/lib/containers; mount -t tmpfs none /var/lib/containers; exec \"$@\"", "skopeo",
+                tree.Loader, .. tree.ArgumentsOf("skopeo", ["--insecure-policy", .. arguments]),
+            ],
+            cancellationToken);
+    }
 }

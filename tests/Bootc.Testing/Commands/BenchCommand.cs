@@ -9,7 +9,7 @@ internal static class BenchCommand
 {
     public static Command Create()
     {
-        Option<int> rounds = new("--rounds") { Description = "How often each command runs", DefaultValueFactory = _ => BenchSizes.Full.Rounds };
+        Option<int> rounds = new("--rounds") { Description = "How often each command runs", DefaultValueFactory = _ => 5 };
         Option<DirectoryInfo> folder = new("--folder")
         {
             Description = "Where everybody writes; decides the file system",
@@ -34,8 +34,14 @@ internal static class BenchCommand
             TransferImages transfers = tiny
                 ? await TransferImages.MakeAsync(Path.Join(work, "transfers"), image, cancellationToken)
                 : await TransferImages.EnsureAsync(image, cancellationToken);
-            BenchSizes sizes = (tiny ? BenchSizes.Tiny : BenchSizes.Full) with { Rounds = rounds };
-            return await new Benchmark(image, transfers, sizes, work).RunAsync(Console.Out, cancellationToken) ? 0 : 1;
+            BenchSizes sizes = tiny ? BenchSizes.Tiny : BenchSizes.Full;
+            BenchReport report = new(Console.Out, work);
+            await report.WriteHeadAsync(image, await Product.Instance, await Lab.SidTree, cancellationToken);
+            Measurements measurements = new(report, rounds, work);
+            await using LabRegistry registry = await LabRegistry.StartAsync();
+            await new TransferBenchmark(image, transfers, registry).RunAsync(measurements, report, cancellationToken);
+            bool isAlike = await new Benchmark(image, sizes, work).RunAsync(measurements, report, cancellationToken);
+            return isAlike && measurements.HaveAllRun ? 0 : 1;
         }
         finally
         {

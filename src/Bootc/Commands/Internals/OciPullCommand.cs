@@ -15,6 +15,11 @@ internal static class OciPullCommand
     {
         Option<string> repository = new("--repo") { Description = "The composefs repository; made where there is none", HelpName = "DIR", Required = true };
         Option<bool> insecure = new("--insecure") { Description = "Do without fs-verity where kernel or file system have none" };
+        Option<DirectoryInfo[]> contentFrom = new("--content-from")
+        {
+            Description = "A folder that may have files of the image, which then need not be fetched of zstd:chunked layers; may be repeated",
+            HelpName = "DIR",
+        };
         Argument<ImageReference> reference = new("REFERENCE")
         {
             Description = "The image: docker://NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME|:@INDEX], dir:DIR or containers-storage:NAME",
@@ -22,7 +27,7 @@ internal static class OciPullCommand
                 ? parsed
                 : Refuse(result, $"\"{result.Tokens[0].Value}\" is not an image reference"),
         };
-        Command command = new("pull", "Import an image into a repository and print its ids") { repository, insecure, reference };
+        Command command = new("pull", "Import an image into a repository and print its ids") { repository, insecure, contentFrom, reference };
 
         command.SetAction(async (parse, cancellationToken) =>
         {
@@ -33,6 +38,7 @@ internal static class OciPullCommand
                 parse.GetValue(insecure) ? VerityMode.Optional : VerityMode.Required,
                 parse.GetRequiredValue(reference),
                 new Programs(loggers.CreateLogger<Programs>()),
+                [.. (parse.GetValue(contentFrom) ?? []).Select(folder => folder.FullName)],
                 progress.Steps,
                 cancellationToken);
             parse.InvocationConfiguration.Output.WriteLine(ImportedImageJson.Render(image));

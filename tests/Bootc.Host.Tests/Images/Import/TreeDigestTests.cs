@@ -20,6 +20,7 @@ public sealed class TreeDigestTests : IDisposable
             Composefs.Store.VerityMode.Optional,
             Oci.ImageReference.Parse($"oci:{podman.Gzip}"),
             new Programs(NullLogger<Programs>.Instance),
+            [],
             Steps.Silent,
             CancellationToken.None);
         string dumpfile = Path.Join(_folder.FullName, "dump");

@@ -1,0 +1,127 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using Bootc.Linux;
+using Bootc.Oci;
+using Bootc.Oci.Chunked;
+
+namespace Bootc.Host.Images;
+
+/// <summary>
+/// Files in folders of this machine, by the digests of their content: layers in podman's storage, or what a user says has much of an image. Nothing
+/// in them is trusted; the diff_id of a layer speaks for what was taken from here, too.
+/// </summary>
+/// <param name="folders">Absolute paths. One that is not there, or cannot be read, has nothing.</param>
+internal sealed class FolderContent(IReadOnlyList<string> folders) : ILocalContent
+{
+    private const int BufferSize = 256 << 10;
+    private const int MaxDepth = 128;
+
+    private readonly Lock _finding = new();
+    private readonly ConcurrentDictionary<Digest, (string Folder, string Path)> _files = new();
+    private readonly HashSet<long> _searched = [];
+
+    public void Find(IEnumerable<(Digest Content, long Size)> wanted, CancellationToken cancellationToken)
+    {
+        lock (_finding)
+        {
+            HashSet<long> sizes = [.. wanted.Select(content => content.Size).Where(_searched.Add)];
+            if (sizes.Count == 0)
+            {
+                return;
+            }
+
+            ParallelOptions options = new() { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken };
+            foreach (string folder in folders)
+            {
+                // The files are of many deployments, and most of no wanted size: what is not is not kept.
+                Parallel.ForEach(Walk(folder, sizes), options, path =>
+                {
+                    if (TryHash(folder, path) is { } digest)
+                    {
+                        _files.TryAdd(digest, (folder, path));
+                    }
+                });
+            }
+        }
+    }
+
+    public bool Contains(Digest content) => _files.ContainsKey(content);
+
+    public Stream Read(Digest content)
+    {
+        (string folder, string path) = _files[content];
+        return TryOpen(folder, path) ?? throw new IOException($"{folder}/{path} was removed while an image was put together from it; try again");
+    }
+
+    /// <summary>Null: files of others may change at any time, so they are copied.</summary>
+    public LocalContent? TryTake(Digest content) => null;
+
+    private static IEnumerable<string> Walk(string folder, HashSet<long> sizes)
+    {
+        using Dir? root = TryOpenFolder(() => Dir.TryOpen(folder));
+        if (root is null)
+        {
+            yield break;
+        }
+
+        FileStatus top = root.Status(".");
+        Stack<string> waiting = new([""]);
+        while (waiting.TryPop(out string? path))
+        {
+            using Dir? dir = path.Length == 0 ? root.Reopen() : TryOpenFolder(() => root.TryOpenDir(path));
+            if (dir is null || !IsOnSameFilesystem(dir.TryStatus("."), top))
+            {
+                continue;
+            }
+
+            foreach (DirEntry entry in dir.Entries())
+            {
+                string inner = path.Length == 0 ? entry.Text : $"{path}/{entry.Text}";
+                if (entry.Kind == FileKind.Directory && inner.Count(c => c == '/') < MaxDepth)
+                {
+                    waiting.Push(inner);
+                }
+                else if (entry.Kind == FileKind.Regular && dir.TryStatus(entry.Name) is { } status && sizes.Contains(status.Size))
+                {
+                    yield return inner;
+                }
+            }
+        }
+    }
+
+    /// <summary>What is mounted there, a container's root for instance, shows files that are elsewhere.</summary>
+    private static bool IsOnSameFilesystem(FileStatus? status, FileStatus top) =>
+        status is not null && status.DeviceMajor == top.DeviceMajor && status.DeviceMinor == top.DeviceMinor;
+
+    private static Dir? TryOpenFolder(Func<Dir?> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch (IOException)
+        {
+            return null; // a link in its place, or one that may not be read
+        }
+    }
+
+    private static FileStream? TryOpen(string folder, string path)
+    {
+        using Dir? root = Dir.TryOpen(folder);
+        return root?.TryOpenBeneath(path)?.IntoStream(FileAccess.Read, BufferSize);
+    }
+
+    /// <summary>Null for a file that cannot be read.</summary>
+    private static Digest? TryHash(string folder, string path)
+    {
+        try
+        {
+            using FileStream? file = TryOpen(folder, path);
+            return file is null ? null : Digest.OfSha256(SHA256.HashData(file));
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+}
