@@ -57,7 +57,7 @@ public sealed class UnfinishedImport : IDisposable
 
     /// <summary>
     /// A stream that was remembered; null where there is none, or where it or an object that it refers to is not whole, which is found by
-    /// reading all of them that fs-verity does not vouch for.
+    /// reading all of them that fs-verity does not vouch for. What the disk does not give is not whole either.
     /// </summary>
     public ObjectId? TryFindStream(string name, CancellationToken cancellationToken)
     {
@@ -65,7 +65,7 @@ public sealed class UnfinishedImport : IDisposable
         {
             return _links.TryFind(name) is { } id && IsWhole(id, cancellationToken) ? id : null;
         }
-        catch (Exception e) when (e is InvalidDataException or FormatException)
+        catch (Exception e) when (e is IOException or InvalidDataException or FormatException)
         {
             return null;
         }

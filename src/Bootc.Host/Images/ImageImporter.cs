@@ -166,9 +166,8 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
     private async Task<ObjectId> ReadLayerAsync(
         IImageSource source, ImageLayer layer, LayerTransfer transfer, StepMeter meter, CancellationToken cancellationToken)
     {
-        while (true)
+        for (bool goesOn = transfer.Partial?.Contains(layer.Blob) == true; ; goesOn = false)
         {
-            bool goesOn = transfer.Partial?.Contains(layer.Blob) == true;
             try
             {
                 using LayerStream stream = await source.OpenLayerAsync(layer, transfer, cancellationToken);

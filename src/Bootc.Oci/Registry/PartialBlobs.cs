@@ -4,7 +4,8 @@ namespace Bootc.Oci.Registry;
 
 /// <summary>
 /// Blobs as far as they have arrived, in files named by their digests: a pull that was interrupted goes on where it stopped. Nothing vouches for them until
-/// all of a blob was verified, so a blob that turns out to be another one is to be removed here.
+/// all of a blob was verified, so a blob that turns out to be another one is to be removed here. What cannot be read or kept is fetched as if it were
+/// not there: whoever has the registry needs none of this.
 /// </summary>
 /// <param name="folder">The folder, which nobody else uses at the same time.</param>
 public sealed class PartialBlobs(Dir folder)
@@ -12,14 +13,50 @@ public sealed class PartialBlobs(Dir folder)
     private const int RoomFactor = 4;
 
     /// <summary>Whether some of a blob is there.</summary>
-    public bool Contains(Descriptor blob) => folder.TryStatus(NameOf(blob)) is { Size: > 0 };
+    public bool Contains(Descriptor blob) => TryStatus(blob) is { Kind: FileKind.Regular, Size: > 0 };
 
-    /// <summary>Forgets a blob, as it is not needed any more, or not what it should be.</summary>
-    public void Remove(Descriptor blob) => folder.TryRemoveFile(NameOf(blob));
+    /// <summary>Forgets a blob, as it is not needed any more, or not what it should be. What cannot be removed stays, and may be found again.</summary>
+    public void Remove(Descriptor blob)
+    {
+        try
+        {
+            folder.TryRemoveTree(NameOf(blob));
+        }
+        catch (SyscallException)
+        {
+            // A disk that does not even remove it is to fail a pull only where the pull itself writes.
+        }
+    }
 
-    /// <summary>Null where the disk hardly has room for what is in the blob.</summary>
-    internal PartialBlob? TryOpen(Descriptor blob) =>
-        folder.FreeBytes / RoomFactor < blob.Size && !Contains(blob) ? null : new(folder.EnsureFile(NameOf(blob), 0x180), blob.Size); // 0600
+    /// <summary>Null where the disk hardly has room for what is in the blob, or where there is something that cannot be opened.</summary>
+    internal PartialBlob? TryOpen(Descriptor blob)
+    {
+        try
+        {
+            if (TryStatus(blob) is { Kind: not FileKind.Regular })
+            {
+                Remove(blob);
+            }
+
+            return folder.FreeBytes / RoomFactor < blob.Size && !Contains(blob) ? null : new(folder.EnsureFile(NameOf(blob), 0x180), blob.Size); // 0600
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    private FileStatus? TryStatus(Descriptor blob)
+    {
+        try
+        {
+            return folder.TryStatus(NameOf(blob));
+        }
+        catch (SyscallException)
+        {
+            return null;
+        }
+    }
 
     private static string NameOf(Descriptor blob) => blob.Digest.ToString();
 }
@@ -51,8 +88,20 @@ internal sealed class PartialBlob : IDisposable
     /// <summary>Bytes of the blob that were there when it was opened.</summary>
     public long Kept { get; }
 
-    /// <summary>Reads on in what was there; 0 at its end.</summary>
-    public int Read(Span<byte> buffer) => _file.Position < Kept ? _file.Read(buffer[..(int)Math.Min(buffer.Length, Kept - _file.Position)]) : 0;
+    /// <summary>Bytes that were read or kept so far.</summary>
+    public long Position => _file.Position;
+
+    /// <summary>Reads on in what was there; 0 at its end. Where less is there by now, or the disk does not give it, that is an <see cref="IOException"/>.</summary>
+    public int Read(Span<byte> buffer)
+    {
+        if (_file.Position >= Kept)
+        {
+            return 0;
+        }
+
+        int read = _file.Read(buffer[..(int)Math.Min(buffer.Length, Kept - _file.Position)]);
+        return read > 0 ? read : throw new EndOfStreamException($"{_file.Name} became shorter while it was read");
+    }
 
     /// <summary>Keeps what arrived. Where that fails the blob is kept no further: it is needed only where the pull fails too.</summary>
     public void Append(ReadOnlySpan<byte> arrived)
@@ -74,13 +123,14 @@ internal sealed class PartialBlob : IDisposable
         catch (IOException)
         {
             _isFull = true;
-            GiveBack();
+            GiveUp();
         }
     }
 
     public void Dispose() => _file.Dispose();
 
-    private void GiveBack()
+    /// <summary>Forgets all of it.</summary>
+    public void GiveUp()
     {
         try
         {

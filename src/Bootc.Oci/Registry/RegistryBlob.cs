@@ -5,7 +5,7 @@ namespace Bootc.Oci.Registry;
 
 /// <summary>
 /// A blob as it arrives. Where the transfer breaks off or stalls it is taken up at the same byte, as it is after an earlier one of which something
-/// was kept; what arrives is not verified here. A registry that never gets further is an <see cref="IOException"/>.
+/// was kept; where that cannot be read it is fetched. What arrives is not verified here. A registry that never gets further is an <see cref="IOException"/>.
 /// </summary>
 /// <param name="client">Whom to ask.</param>
 /// <param name="blob">Which.</param>
@@ -17,6 +17,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
     private const int BufferSize = 128 << 10;
 
     private readonly byte[] _buffer = new byte[BufferSize];
+    private PartialBlob? _kept = kept;
     private int _start;
     private int _end;
 
@@ -66,9 +67,9 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
 
     public override int Read(Span<byte> buffer)
     {
-        if (_start == _end && kept is not null)
+        if (_start == _end && _kept is not null)
         {
-            (_start, _end) = (0, kept.Read(_buffer));
+            (_start, _end) = (0, ReadKept(_kept));
         }
 
         if (_start == _end && (_content is not null || !HasAll))
@@ -88,10 +89,28 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
         if (disposing)
         {
             Disconnect();
-            kept?.Dispose();
+            _kept?.Dispose();
         }
 
         base.Dispose(disposing);
+    }
+
+    /// <summary>Reads on in what was kept; 0 where all of it was read, and where the rest has to be fetched.</summary>
+    private int ReadKept(PartialBlob kept)
+    {
+        try
+        {
+            return kept.Read(_buffer);
+        }
+        catch (IOException)
+        {
+            Disconnect();
+            _received = _receivedAtFirstAttempt = kept.Position;
+            kept.GiveUp();
+            kept.Dispose();
+            _kept = null;
+            return 0;
+        }
     }
 
     private async Task FillAsync()
@@ -110,7 +129,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
 
                 (_start, _end) = (0, read);
                 _received += read;
-                kept?.Append(_buffer.AsSpan(0, read));
+                _kept?.Append(_buffer.AsSpan(0, read));
                 return;
             }
             catch (Exception e) when (e is IOException and not RegistryException or HttpRequestException)

@@ -184,7 +184,7 @@ public sealed class ChunkedTransferTests : IAsyncLifetime
 
     private async Task<byte[]> PullAsync(Known known)
     {
-        using RegistryImage source = _registry.Open();
+        using RegistryImage source = _registry.Open(_registry.PatientAccess);
         ResolvedImage image = await source.ResolveAsync(default);
         using LayerStream layer = await source.OpenLayerAsync(image.Layers.Single(), new LayerTransfer(Local: known), default);
         using MemoryStream tar = new();

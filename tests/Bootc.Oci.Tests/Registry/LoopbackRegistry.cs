@@ -86,6 +86,12 @@ internal sealed class LoopbackRegistry : IAsyncDisposable
         },
     };
 
+    /// <summary>As <see cref="Access"/>, for tests that count requests: on a machine that is slow nothing is asked for twice.</summary>
+    public RegistryAccess PatientAccess => Access with
+    {
+        Patience = Access.Patience with { Answer = TimeSpan.FromMinutes(5), Stall = TimeSpan.FromMinutes(5) },
+    };
+
     /// <param name="content">The only file of the image; a random one unless given.</param>
     /// <param name="client">The certificate that a client has to show; none unless given.</param>
     /// <param name="certificate">Its own certificate; one that is valid now unless given.</param>

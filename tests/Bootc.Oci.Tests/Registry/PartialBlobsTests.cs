@@ -59,17 +59,57 @@ public sealed class PartialBlobsTests : IAsyncLifetime
     {
         System.IO.File.WriteAllBytes(File, new byte[1000]);
 
-        await FluentActions.Awaiting(PullAsync).Should().ThrowAsync<InvalidDataException>();
+        await FluentActions.Awaiting(() => PullAsync()).Should().ThrowAsync<InvalidDataException>();
+    }
+
+    [Theory]
+    [InlineData("folder")]
+    [InlineData("link")]
+    [InlineData("fifo")]
+    public async Task What_is_no_file_is_removed_and_the_blob_fetched(string kind)
+    {
+        if (kind == "folder")
+        {
+            System.IO.File.WriteAllText(Path.Join(Directory.CreateDirectory(File).FullName, "a"), "b");
+        }
+        else if (kind == "link")
+        {
+            System.IO.File.CreateSymbolicLink(File, "/dev/zero");
+        }
+        else
+        {
+            using Dir folder = Dir.Open(_folder.FullName);
+            folder.MakeNode($"{_registry.LayerDigest}", FileKind.Fifo, 0x1A4, 0, 0);
+        }
+
+        (await PullAsync()).Should().Equal(_registry.Layer);
+
+        RangeOfBlob().Should().BeNull();
+        System.IO.File.ReadAllBytes(File).Should().Equal(_registry.Layer);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(100_000)]
+    public async Task What_is_lost_while_it_is_read_is_fetched(int left)
+    {
+        System.IO.File.WriteAllBytes(File, _registry.Layer[..250_000]);
+
+        (await PullAsync(() => System.IO.File.WriteAllBytes(File, _registry.Layer[..left]))).Should().Equal(_registry.Layer);
+
+        _registry.Requests.Where(request => request.Path.Contains($"{_registry.LayerDigest}")).Select(request => request.Range).Should().HaveCount(2).And
+            .Contain("bytes=250000-", "the registry was asked for the rest before what was kept was read");
     }
 
     private string? RangeOfBlob() => _registry.Requests.Single(request => request.Path.Contains($"{_registry.LayerDigest}")).Range;
 
-    private async Task<byte[]> PullAsync()
+    private async Task<byte[]> PullAsync(Action? meanwhile = null)
     {
-        using RegistryImage source = _registry.Open();
+        using RegistryImage source = _registry.Open(_registry.PatientAccess);
         ResolvedImage image = await source.ResolveAsync(default);
         using Dir folder = Dir.Open(_folder.FullName);
         using LayerStream layer = await source.OpenLayerAsync(image.Layers.Single(), new LayerTransfer(new PartialBlobs(folder)), default);
+        meanwhile?.Invoke();
         using MemoryStream tar = new();
         layer.CopyTo(tar);
         layer.Verify();

@@ -29,7 +29,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
     {
         _registry.PublishIndex($$"""{"os": "linux", "architecture": "{{Platform.Native.Architecture}}"}""");
 
-        using RegistryImage source = _registry.Open();
+        using RegistryImage source = _registry.Open(_registry.PatientAccess);
         await source.ResolveAsync(default);
 
         _registry.Requests.Should().HaveCount(3); // index, manifest, config
@@ -50,7 +50,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
             return true;
         };
 
-        await _registry.PullAsync();
+        await _registry.PullAsync(_registry.PatientAccess);
 
         _registry.Requests.Where(request => request.Range is not null).Should().ContainSingle()
             .Which.Range.Should().MatchRegex("^bytes=[1-9][0-9]*-$");
@@ -86,7 +86,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
             return true;
         };
 
-        await _registry.PullAsync(_registry.Access with { Logins = Login(_registry.Host) });
+        await _registry.PullAsync(_registry.PatientAccess with { Logins = Login(_registry.Host) });
 
         tokens.Should().Be(101);
         _registry.Requests.Last().Should().Match<(string Path, string? Authorization, string? Range)>(
@@ -221,7 +221,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
             return Task.FromResult(true);
         };
 
-        await Refused($"{_registry.Host}/os/edge manifests/stable cannot be had*({status})");
+        await Refused($"{_registry.Host}/os/edge manifests/stable cannot be had*({status})", access: _registry.PatientAccess);
         _registry.Requests.Should().HaveCount(3);
     }
 
@@ -336,7 +336,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
             return Task.FromResult(true);
         };
 
-        await Refused("*redirects more than 10 times");
+        await Refused("*redirects more than 10 times", access: _registry.PatientAccess);
         _registry.Requests.Should().HaveCount(11);
     }
 
@@ -375,7 +375,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
             await context.Response.Body.WriteAsync(_registry.Layer);
             return true;
         };
-        RegistryAccess access = _registry.Access with
+        RegistryAccess access = _registry.PatientAccess with
         {
             Logins = Login(_registry.Host),
             Certificates = host => host == elsewhere.Host ? elsewhere.Access.Certificates(host) : _registry.Access.Certificates(host),
@@ -399,7 +399,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
             return Task.FromResult(true);
         };
 
-        string text = await Refused(message, access: _registry.Access with { Logins = login ? Login(_registry.Host) : AuthFile.Empty });
+        string text = await Refused(message, access: _registry.PatientAccess with { Logins = login ? Login(_registry.Host) : AuthFile.Empty });
 
         text.Should().NotContain(Secret);
         _registry.Requests.Should().HaveCount(login ? 2 : 1);
@@ -517,7 +517,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
             Mirrors = [new() { Location = "127.0.0.1:1/gone" }, new() { Location = $"{mirror.Host}/os" }],
         };
         RegistriesConfig config = RegistriesConfig.Of([new("registries.conf") { Registries = [table] }]);
-        RegistryAccess access = _registry.Access with
+        RegistryAccess access = _registry.PatientAccess with
         {
             Config = config,
             Certificates = host => host == mirror.Host ? mirror.Access.Certificates(host) : _registry.Access.Certificates(host),
