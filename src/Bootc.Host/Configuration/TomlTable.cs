@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text;
 using Tomlyn;
 using Tomlyn.Parsing;
@@ -67,6 +68,15 @@ internal sealed class TomlTable
     /// <summary>As <see cref="String"/>, of some words only.</summary>
     public string? OneOf(string key, params string[] words) =>
         String(key) is not { } word || words.Contains(word) ? String(key) : throw Wrong(key, string.Join(", ", words));
+
+    /// <summary>A number, or a text that is one with a unit, as a text; null where there is neither.</summary>
+    public string? Amount(string key) => Find(key)?.Content switch
+    {
+        null => null,
+        string text => text,
+        long number => number.ToString(CultureInfo.InvariantCulture),
+        _ => throw Wrong(key, "a number, or one with a unit in quotes"),
+    };
 
     public bool? Flag(string key) => Find(key)?.Content switch
     {
@@ -180,12 +190,14 @@ internal sealed class TomlTable
                 return parser.GetString();
             case TomlParseEventKind.Boolean:
                 return parser.Current.GetBoolean();
+            case TomlParseEventKind.Integer:
+                return parser.Current.GetInt64();
             default:
-                // Numbers and dates: no key that is known takes one.
+                // Fractions and dates: no key that is known takes one.
                 return parser.Current.Kind;
         }
     }
 
-    /// <summary>A value: a text, a flag, a list, a table, or what stands for any other.</summary>
+    /// <summary>A value: a text, a flag, a whole number, a list, a table, or what stands for any other.</summary>
     private sealed record Value(int Line, object Content);
 }

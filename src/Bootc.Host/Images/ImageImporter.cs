@@ -5,8 +5,10 @@ using Bootc.Composefs;
 using Bootc.Composefs.Erofs;
 using Bootc.Composefs.Store;
 using Bootc.Composefs.Tree;
+using Bootc.Host.Configuration;
 using Bootc.Oci;
 using Bootc.Oci.Layers;
+using Bootc.Oci.Registry;
 
 namespace Bootc.Host.Images;
 
@@ -34,6 +36,9 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
 
     /// <summary>Whether a layer that is in the repository need not be read again; as long as nobody says otherwise, none has to.</summary>
     public Predicate<DiffId> IsLayerWhole { get; init; } = _ => true;
+
+    /// <summary>Bytes of layers that an import may fetch; layers count as they are transferred, less what was kept of an interrupted transfer.</summary>
+    public ByteLimit MaxBytes { get; init; } = ByteLimit.None;
 
     /// <summary>Imports the image of a source. Layers that are in the repository are not read again.</summary>
     public async Task<ImportedImage> ImportAsync(IImageSource source, CancellationToken cancellationToken)
@@ -122,7 +127,9 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
             }
         }
 
-        RequireRoom(image.Layers.Length, [.. missing.Select(next => next.Layer)]);
+        ImmutableArray<ImageLayer> wanted = [.. missing.Select(next => next.Layer)];
+        RequireRoom(image.Layers.Length, wanted);
+        RequireWithinLimit(image.Layers.Length, wanted, unfinished is null ? null : new PartialBlobs(unfinished.Folder));
 
         // The largest first: it decides how long all of them take.
         ParallelOptions options = new() { MaxDegreeOfParallelism = LayersAtOnce, CancellationToken = cancellationToken };
@@ -143,6 +150,18 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
             throw new BootcException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"the image does not fit: {missing.Length} of its {layers} layers are not here yet and have {needed >> 20} MiB as they are transferred, and the whole file system of {repository.Path} has {repository.FilesystemBytes >> 20} MiB"));
+        }
+    }
+
+    /// <summary>Refuses, before any layer is asked for, what is more than somebody wants to have fetched.</summary>
+    private void RequireWithinLimit(int layers, ImmutableArray<ImageLayer> missing, PartialBlobs? partial)
+    {
+        Int128 needed = missing.Aggregate(Int128.Zero, (sum, layer) => sum + layer.Blob.Size - (partial?.BytesOf(layer.Blob) ?? 0));
+        if (needed > MaxBytes.Bytes)
+        {
+            throw new FetchLimitException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"nothing of the image was fetched: {missing.Length} of its {layers} layers are not here yet and have {needed} bytes to be fetched, and max-bytes allows {MaxBytes.Bytes}; --max-bytes none of bootc upgrade and bootc switch fetches them all the same"));
         }
     }
 

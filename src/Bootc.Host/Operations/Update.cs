@@ -1,12 +1,14 @@
 using System.Collections.Immutable;
 using Bootc.Composefs;
 using Bootc.Composefs.Store;
+using Bootc.Host.Configuration;
 using Bootc.Host.Deployments;
 using Bootc.Host.Health;
 using Bootc.Host.Images;
 using Bootc.Host.Trust;
 using Bootc.Linux;
 using Bootc.Oci;
+using Bootc.Oci.Registry;
 using Bootc.Oci.Sources;
 
 namespace Bootc.Host.Operations;
@@ -20,6 +22,15 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
     private readonly Staging _staging = new(machine, new Systemd(programs), steps);
     private readonly ImageTrust _trust = new(machine.Root, steps);
 
+    /// <summary>What counts instead of the machine's configuration of updates.</summary>
+    public UpdateOverrides Overrides { get; init; } = new();
+
+    /// <summary>What is known of registries.</summary>
+    internal Func<RegistryAccess> Registries { get; init; } = () => RegistryFiles.Read(programs);
+
+    /// <summary>The clock of what is fetched at a limited rate.</summary>
+    internal TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary><c>bootc upgrade</c>.</summary>
     public async Task<UpdateResult> UpgradeAsync(UpgradeOptions options, CancellationToken cancellationToken)
     {
@@ -29,14 +40,8 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
             return Unlock(status);
         }
 
-        FollowedImage followed = Followed(status);
-        if (options.Tag is { } tag)
-        {
-            followed = followed.Reference.TryWithTag(tag, out ImageReference? tagged)
-                ? followed with { Reference = tagged }
-                : throw new BootcException($"{followed} cannot have the tag \"{tag}\"");
-        }
-
+        UpdateConfig config = ReadConfig();
+        FollowedImage followed = WithTag(Followed(status), options.Tag);
         ImageReference reference = followed.Reference;
 
         if (status.Booted?.Image is { } booted && status.Staged is null && IsPinnedTo(reference, booted.Digest))
@@ -45,9 +50,9 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
             return new(UpdateOutcome.UpToDate, reference, booted, Layers: null, []);
         }
 
-        using IImageSource source = ImageSources.Open(reference, () => RegistryFiles.Read(programs));
+        using IImageSource source = Open(reference, config);
         ResolvedImage image = await steps.RunAsync($"Looking for updates at {reference}", () => source.ResolveAsync(cancellationToken).AsTask());
-        await _trust.RequireAsync(source, image, followed, cancellationToken);
+        await RequireTrustAsync(source, image, followed, config, status, cancellationToken);
         string digest = image.ManifestDigest.ToString();
         if (options.Check)
         {
@@ -82,7 +87,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
                 : throw new BootcException($"{digest} of {reference} failed on this machine before: {failed.Reason}; bootc upgrade --force tries it again");
         }
 
-        return await StageAsync(source, image, followed, options.DownloadOnly, status, cancellationToken);
+        return await StageAsync(source, image, followed, options.DownloadOnly, config, status, cancellationToken);
     }
 
     /// <summary><c>bootc switch</c>: follow another update source from now on.</summary>
@@ -101,17 +106,36 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
                 status.Staged is null ? UpdateOutcome.SpecificationUnchanged : UpdateOutcome.AlreadyStaged, reference, Image: null, Layers: null, []);
         }
 
-        using IImageSource source = ImageSources.Open(reference, () => RegistryFiles.Read(programs));
+        UpdateConfig config = ReadConfig();
+        using IImageSource source = Open(reference, config);
         ResolvedImage image = await steps.RunAsync($"Looking for {reference}", () => source.ResolveAsync(cancellationToken).AsTask());
+        await RequireTrustAsync(source, image, followed, config, status, cancellationToken);
+        return await StageAsync(source, image, followed, isLocked: false, config, status, cancellationToken);
+    }
+
+    private UpdateConfig ReadConfig() => UpdateConfig.Read(machine.Root).With(Overrides);
+
+    private IImageSource Open(ImageReference reference, UpdateConfig config) =>
+        ImageSources.Open(reference, () => config.MaxRate.Bytes is { } rate ? Registries() with { Rate = new(rate, Time) } : Registries());
+
+    private async Task RequireTrustAsync(
+        IImageSource source, ResolvedImage image, FollowedImage followed, UpdateConfig config, HostStatus status, CancellationToken cancellationToken)
+    {
         await _trust.RequireAsync(source, image, followed, cancellationToken);
-        return await StageAsync(source, image, followed, isLocked: false, status, cancellationToken);
+        if (config.RefuseOlder)
+        {
+            ReplayCheck.Require(status, followed.Reference, image);
+        }
     }
 
     private async Task<UpdateResult> StageAsync(
-        IImageSource source, ResolvedImage image, FollowedImage followed, bool isLocked, HostStatus status, CancellationToken cancellationToken)
+        IImageSource source, ResolvedImage image, FollowedImage followed, bool isLocked, UpdateConfig config, HostStatus status, CancellationToken cancellationToken)
     {
         RequireProven();
-        ObjectId? id = await _staging.StageAsync(source, image, followed, isLocked, cancellationToken);
+
+        // What is not from a registry is not fetched.
+        ByteLimit maxBytes = followed.Reference.Transport == ImageTransport.Registry ? config.MaxBytes : ByteLimit.None;
+        ObjectId? id = await _staging.StageAsync(source, image, followed, isLocked, maxBytes, cancellationToken);
         if (id is null)
         {
             return KeepBooted(status, followed, image);
@@ -224,6 +248,11 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
     private static FollowedImage Followed(HostStatus status) =>
         (status.Staged?.Image ?? status.Booted?.Image)?.Followed
         ?? throw new BootcException($"no image source is recorded for this machine{(status.Booted?.Damage is { } damage ? $" ({damage})" : "")}; bootc switch sets one");
+
+    private static FollowedImage WithTag(FollowedImage followed, string? tag) =>
+        tag is null ? followed
+        : followed.Reference.TryWithTag(tag, out ImageReference? tagged) ? followed with { Reference = tagged }
+        : throw new BootcException($"{followed} cannot have the tag \"{tag}\"");
 
     private UpdateResult Result(UpdateOutcome outcome, ImageReference reference, ResolvedImage image) =>
         new(outcome, reference, Describe(reference, image), DifferenceFromBooted(image), []);

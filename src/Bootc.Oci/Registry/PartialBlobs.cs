@@ -13,7 +13,10 @@ public sealed class PartialBlobs(Dir folder)
     private const int RoomFactor = 4;
 
     /// <summary>Whether some of a blob is there.</summary>
-    public bool Contains(Descriptor blob) => TryStatus(blob) is { Kind: FileKind.Regular, Size: > 0 };
+    public bool Contains(Descriptor blob) => BytesOf(blob) > 0;
+
+    /// <summary>Bytes of a blob that are there; a file with more than all of them has none.</summary>
+    public long BytesOf(Descriptor blob) => TryStatus(blob) is { Kind: FileKind.Regular } file && file.Size <= blob.Size ? file.Size : 0;
 
     /// <summary>Forgets a blob, as it is not needed any more, or not what it should be. What cannot be removed stays, and may be found again.</summary>
     public void Remove(Descriptor blob)

@@ -19,6 +19,9 @@ public sealed record RegistryAccess
 
     public RegistryPatience Patience { get; init; } = new();
 
+    /// <summary>How fast all blobs together may arrive; null for as fast as they do.</summary>
+    public TransferRate? Rate { get; init; }
+
     /// <summary>The login for a repository: from the auth file or from a helper, in the configured order; null for none.</summary>
     internal async Task<RegistryCredentials?> LoginForAsync(RegistryEndpoint endpoint, CancellationToken cancellationToken)
     {
@@ -61,7 +64,7 @@ public sealed record RegistryPatience
     /// <summary>How long an answer may take to begin.</summary>
     public TimeSpan Answer { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>The span in which a transfer must have moved <see cref="StallBytes"/>.</summary>
+    /// <summary>The span in which a transfer must have moved <see cref="StallBytes"/>, while it was waited for and nothing else.</summary>
     public TimeSpan Stall { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Fewer bytes than this in <see cref="Stall"/> are no transfer.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using Bootc.Oci.Chunked;
 
@@ -27,7 +28,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
 
     private int _attempt = 1;
     private long _receivedAtFirstAttempt = kept?.Kept ?? range.From;
-    private long _windowStart;
+    private TimeSpan _windowTime;
     private long _windowBytes;
 
     /// <summary>Asks for the blob, so that one that is not there is known before any of it is read.</summary>
@@ -153,8 +154,21 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
 
     private async Task<int> ReceiveAsync(Memory<byte> buffer)
     {
+        if (client.Rate is not { } rate)
+        {
+            return await ReceiveAtOnceAsync(buffer);
+        }
+
+        int read = await ReceiveAtOnceAsync(buffer[..Math.Min(buffer.Length, rate.Piece)]);
+        await rate.TakeAsync(read, lifetime);
+        return read;
+    }
+
+    private async Task<int> ReceiveAtOnceAsync(Memory<byte> buffer)
+    {
         using CancellationTokenSource stall = CancellationTokenSource.CreateLinkedTokenSource(lifetime);
         stall.CancelAfter(client.Patience.Stall);
+        long began = Stopwatch.GetTimestamp();
         int read;
         try
         {
@@ -165,15 +179,17 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
             throw new IOException($"nothing arrived within {client.Patience.Stall.TotalSeconds:0} seconds");
         }
 
+        // Only what the registry takes counts: a rate, or a slow disk, holds up a transfer that is sound.
+        _windowTime += Stopwatch.GetElapsedTime(began);
         _windowBytes += read;
-        if (Environment.TickCount64 - _windowStart >= client.Patience.Stall.TotalMilliseconds)
+        if (_windowTime >= client.Patience.Stall)
         {
             if (_windowBytes < client.Patience.StallBytes && _received + read < range.End)
             {
                 throw new IOException($"only {_windowBytes} bytes arrived within {client.Patience.Stall.TotalSeconds:0} seconds");
             }
 
-            (_windowStart, _windowBytes) = (Environment.TickCount64, 0);
+            (_windowTime, _windowBytes) = (TimeSpan.Zero, 0);
         }
 
         return read;
@@ -204,7 +220,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
         }
 
         _content = await _response.Content.ReadAsStreamAsync(lifetime);
-        (_windowStart, _windowBytes) = (Environment.TickCount64, 0);
+        (_windowTime, _windowBytes) = (TimeSpan.Zero, 0);
         for (long skip = _received - begins; skip > 0;)
         {
             int read = await ReceiveAsync(_buffer.AsMemory(0, (int)Math.Min(skip, BufferSize)));

@@ -32,6 +32,8 @@ internal sealed class RegistryClient : IDisposable
 
     public RegistryPatience Patience => _access.Patience;
 
+    public TransferRate? Rate => _access.Rate;
+
     /// <summary>Gets a small document below the repository, such as <c>manifests/TAG</c>: its type, as stated, and its bytes.</summary>
     /// <exception cref="RegistryException">The registry refused, or did not give it however often it was tried.</exception>
     public Task<(string? MediaType, byte[] Content)> GetDocumentAsync(string path, IReadOnlyList<string> accept, string what, CancellationToken cancellationToken) =>

@@ -69,4 +69,15 @@ internal static class MachineCommand
         using Machine machine = await Machine.OpenForWritingAsync(programs, progress.Steps, cancellationToken);
         return await operation(new(machine, programs, progress.Steps));
     }
+
+    /// <summary>Says what came of an update, and goes over to it as far as that was asked for.</summary>
+    public static async Task FinishAsync(
+        UpdateResult update, MachineTools tools, InvocationConfiguration console, SoftRebootMode? softReboot, bool apply, CancellationToken cancellationToken)
+    {
+        UpdateText.Write(update, console);
+        if (update.IsRebootWanted)
+        {
+            await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(softReboot, apply, cancellationToken);
+        }
+    }
 }

@@ -31,6 +31,7 @@ internal static class SwitchCommand
         Option<bool> noVerification = new("--no-signature-verification") { Description = "Accepted and ignored", Hidden = true };
         Option<bool> enforce = new("--enforce-container-sigpolicy") { Description = "From now on, take no image that the signature policy of this machine does not vouch for (/etc/containers/policy.json)" };
         Option<int?> progressFd = MachineCommand.ProgressFd();
+        UpdateLimitOptions limits = new();
         UnavailableOptions unavailable = new();
         Command command = new(
             "switch",
@@ -42,8 +43,9 @@ internal static class SwitchCommand
         {
             target, transport, quiet, apply, softReboot, retain, inPlace, noVerification, enforce, progressFd,
         };
+        limits.AddTo(command);
         unavailable.Add(command, new Option<bool>("--experimental-unified-storage") { Description = "Keep the image in container storage too", Hidden = true });
-        MachineCommand.Conflict(command, inPlace, apply, softReboot);
+        MachineCommand.Conflict(command, inPlace, [apply, softReboot, .. limits.All]);
         RequireName(command, transport, target);
 
         command.SetAction(async (parse, cancellationToken) =>
@@ -63,13 +65,9 @@ internal static class SwitchCommand
                 parse.GetValue(progressFd),
                 async tools =>
                 {
-                    UpdateResult update = await new Update(tools.Machine, tools.Programs, tools.Steps).SwitchAsync(followed, cancellationToken);
-                    UpdateText.Write(update, parse.InvocationConfiguration);
-                    if (update.IsRebootWanted)
-                    {
-                        await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(parse.GetValue(softReboot), parse.GetValue(apply), cancellationToken);
-                    }
-
+                    UpdateResult update = await new Update(tools.Machine, tools.Programs, tools.Steps) { Overrides = limits.Read(parse) }.SwitchAsync(followed, cancellationToken);
+                    await MachineCommand.FinishAsync(
+                        update, tools, parse.InvocationConfiguration, parse.GetValue(softReboot), parse.GetValue(apply), cancellationToken);
                     return update;
                 },
                 cancellationToken);

@@ -21,6 +21,7 @@ internal static class UpgradeCommand
         Option<string?> tag = new("--tag") { Description = "Follow this tag of the image from now on", HelpName = "TAG" };
         Option<bool> force = new("--force") { Description = "Stage the update even where it failed on this machine before" };
         Option<bool> automatic = Automatic();
+        UpdateLimitOptions limits = new();
         Option<int?> progressFd = MachineCommand.ProgressFd();
         Command command = new(
             "upgrade",
@@ -33,9 +34,11 @@ internal static class UpgradeCommand
         {
             quiet, check, apply, softReboot, downloadOnly, fromDownloaded, tag, force, automatic, progressFd,
         };
+        limits.AddTo(command);
         command.Aliases.Add("update");
         MachineCommand.Conflict(command, check, apply, softReboot, downloadOnly, fromDownloaded);
         MachineCommand.Conflict(command, downloadOnly, apply, fromDownloaded);
+        MachineCommand.Conflict(command, fromDownloaded, limits.All);
 
         command.SetAction(async (parse, cancellationToken) =>
         {
@@ -53,13 +56,9 @@ internal static class UpgradeCommand
                 parse.InvocationConfiguration, parse.GetValue(quiet), parse.GetValue(progressFd),
                 async tools =>
                 {
-                    UpdateResult update = await new Update(tools.Machine, tools.Programs, tools.Steps).UpgradeAsync(options, cancellationToken);
-                    UpdateText.Write(update, parse.InvocationConfiguration);
-                    if (update.IsRebootWanted && !mayBePostponed)
-                    {
-                        await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(parse.GetValue(softReboot), parse.GetValue(apply), cancellationToken);
-                    }
-
+                    UpdateResult update = await new Update(tools.Machine, tools.Programs, tools.Steps) { Overrides = limits.Read(parse) }.UpgradeAsync(options, cancellationToken);
+                    await MachineCommand.FinishAsync(
+                        update, tools, parse.InvocationConfiguration, mayBePostponed ? null : parse.GetValue(softReboot), parse.GetValue(apply) && !mayBePostponed, cancellationToken);
                     return update;
                 },
                 cancellationToken);

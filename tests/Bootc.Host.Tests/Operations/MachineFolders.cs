@@ -89,7 +89,10 @@ internal sealed class MachineFolders : IDisposable
 
     /// <summary>The image of a version: a file of <c>/etc</c> says which, a kernel argument too, and the kernel is that of <paramref name="kernel"/>.</summary>
     public ImageReference Publish(int version, string kernel = "kernel 1", params PaxTarEntry[] more) =>
-        ImageReference.Parse($"oci:{Layout(this, version, kernel, more)}");
+        ImageReference.Parse($"oci:{Layout(this, version, kernel, created: null, more)}");
+
+    /// <summary>As <see cref="Publish"/>, of an image that says when it was built, or nothing of it.</summary>
+    public ImageReference PublishBuilt(int version, string? created) => ImageReference.Parse($"oci:{Layout(this, version, created: created)}");
 
     /// <summary>Does something with the machine as a command would.</summary>
     public async Task<T> WithAsync<T>(Func<Machine, Task<T>> operation)
@@ -191,9 +194,9 @@ internal sealed class MachineFolders : IDisposable
         parent.TryRemoveTree(_folder.Name);
     }
 
-    private static string Layout(MachineFolders machine, int version, string kernel = "kernel 1", params PaxTarEntry[] more)
+    private static string Layout(MachineFolders machine, int version, string kernel = "kernel 1", string? created = null, params PaxTarEntry[] more)
     {
-        TestLayout layout = new(machine[$"image-{version}-{kernel.GetHashCode(StringComparison.Ordinal):x}-{more.Length}"]);
+        TestLayout layout = new(machine[$"image-{version}-{kernel.GetHashCode(StringComparison.Ordinal):x}-{more.Length}{created?.Replace(':', '.')}"]);
         Directory.CreateDirectory(layout.Folder);
         layout.AddLayer(TestLayout.Skeleton).AddLayer(
         [
@@ -204,7 +207,7 @@ internal sealed class MachineFolders : IDisposable
             TestLayout.File("usr/lib/bootc/kargs.d/1.toml", $"kargs = [\"image.version={version}\", \"image.always=1\"]\n"),
             TestLayout.File("etc/version", $"{version}"), TestLayout.File("etc/edited", "as it came"), TestLayout.File("etc/gone"),
             .. more,
-        ]).Finish(labels: """{"containers.bootc":"1"}""");
+        ]).Finish(labels: """{"containers.bootc":"1"}""", created: created);
         return layout.Folder;
     }
 

@@ -1,11 +1,7 @@
-using System.Collections.Concurrent;
-using System.Net;
-using System.Net.Sockets;
 using Bootc.Composefs.Store;
 using Bootc.Host.Images;
 using Bootc.Linux;
 using Bootc.Oci;
-using Bootc.Oci.Registry;
 using Bootc.Oci.Sources;
 
 namespace Bootc.Host.Tests.Images.Import;
@@ -14,36 +10,19 @@ namespace Bootc.Host.Tests.Images.Import;
 public sealed class RecordedImageTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-recorded");
-    private readonly HttpListener _server = new();
-    private readonly ConcurrentQueue<string> _asked = [];
-    private readonly string _host;
     private readonly TestLayout _layout;
+    private readonly LayoutRegistry _registry;
 
     public RecordedImageTests()
     {
         _layout = new(_folder.CreateSubdirectory("layout").FullName);
         _layout.AddLayer(TestLayout.Skeleton).AddLayer([TestLayout.File("usr/two", new string('y', 1000))]).Finish();
-        using (TcpListener free = new(IPAddress.Loopback, 0))
-        {
-            free.Start();
-            _host = $"localhost:{((IPEndPoint)free.LocalEndpoint).Port}";
-        }
-
-        _server.Prefixes.Add($"http://{_host}/");
-        _server.Start();
-        _ = Task.Run(AnswerAsync);
+        _registry = LayoutRegistry.Start(_layout.Folder);
     }
-
-    private RegistryAccess Access => new()
-    {
-        UserAgent = "bootc/1",
-        Config = RegistriesConfig.Of([new("registries.conf") { Registries = [new() { Location = _host, Insecure = true }] }]),
-        Patience = new() { Attempts = 1 },
-    };
 
     public void Dispose()
     {
-        _server.Close();
+        _registry.Dispose();
         _folder.Delete(recursive: true);
     }
 
@@ -63,14 +42,14 @@ public sealed class RecordedImageTests : IDisposable
             File.Delete(Path.Join(_folder.FullName, $"repo/streams/oci-manifest-{before.Source.ManifestDigest}"));
         }
 
-        using RecordedImage source = new(repository, ImageReference.Parse($"docker://{_host}/os/edge:stable"), before.Source.ManifestDigest, () => Access);
+        using RecordedImage source = new(repository, ImageReference.Parse(_registry.Reference), before.Source.ManifestDigest, () => _registry.Access);
         ImageImporter importer = new(repository, Steps.Silent) { IsLayerWhole = layer => layer.ToString() == _layout.DiffIds[0] };
         ImportedImage after = await importer.ImportAsync(source, default);
 
         after.BootImageId.Should().Be(before.BootImageId);
         File.ReadAllText(two).Should().Be(new string('y', 1000));
         string layer = $"/v2/os/edge/blobs/{before.Source.Layers[1].Blob.Digest}";
-        _asked.Where(path => path != "/v2/").Should().Equal(hasDocuments
+        _registry.Asked.Should().Equal(hasDocuments
             ? [layer]
             : [$"/v2/os/edge/manifests/{before.Source.ManifestDigest}", $"/v2/os/edge/blobs/{before.Source.ConfigDigest}", layer]);
     }
@@ -79,32 +58,5 @@ public sealed class RecordedImageTests : IDisposable
     {
         using OciLayout source = OciLayout.Open(_layout.Folder);
         return await new ImageImporter(repository, Steps.Silent).ImportAsync(source, default);
-    }
-
-    private async Task AnswerAsync()
-    {
-        while (_server.IsListening)
-        {
-            HttpListenerContext context;
-            try
-            {
-                context = await _server.GetContextAsync();
-            }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
-            {
-                return;
-            }
-
-            string path = context.Request.Url!.AbsolutePath;
-            _asked.Enqueue(path);
-            string blob = Path.Join(_layout.Folder, "blobs", path.Split('/')[^1].Replace(':', '/'));
-            context.Response.StatusCode = path == "/v2/" || File.Exists(blob) ? 200 : 404;
-            if (File.Exists(blob))
-            {
-                await context.Response.OutputStream.WriteAsync(await File.ReadAllBytesAsync(blob));
-            }
-
-            context.Response.Close();
-        }
     }
 }

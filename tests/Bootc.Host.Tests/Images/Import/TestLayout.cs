@@ -55,10 +55,12 @@ internal sealed class TestLayout(string folder)
     /// <summary>Writes config, manifest and index.</summary>
     /// <param name="architecture">The machine that it is for.</param>
     /// <param name="labels">JSON of its labels.</param>
-    public TestLayout Finish(string architecture = "amd64", string labels = "{}")
+    /// <param name="created">When it was built; null to say nothing of that.</param>
+    public TestLayout Finish(string architecture = "amd64", string labels = "{}", string? created = null)
     {
+        string built = created is null ? "" : $"\"created\":\"{created}\",";
         string diffIds = string.Join(',', _layers.Select(layer => $"\"{layer.DiffId}\""));
-        byte[] config = Encoding.UTF8.GetBytes($$$"""{"architecture":"{{{architecture}}}","os":"linux","config":{"Labels":{{{labels}}}},"rootfs":{"type":"layers","diff_ids":[{{{diffIds}}}]}}""");
+        byte[] config = Encoding.UTF8.GetBytes($$$"""{{{{built}}}"architecture":"{{{architecture}}}","os":"linux","config":{"Labels":{{{labels}}}},"rootfs":{"type":"layers","diff_ids":[{{{diffIds}}}]}}""");
         string layers = string.Join(',', _layers.Select(layer =>
             $$"""{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"{{layer.Digest}}","size":{{layer.Size}}}"""));
         byte[] manifest = Encoding.UTF8.GetBytes(

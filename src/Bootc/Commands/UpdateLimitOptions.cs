@@ -1,0 +1,51 @@
+using System.CommandLine;
+using Bootc.Host.Configuration;
+using Bootc.Oci.Registry;
+
+namespace Bootc.Commands;
+
+/// <summary>Options that count instead of what <c>bootc/update.d</c> says.</summary>
+internal sealed class UpdateLimitOptions
+{
+    private readonly Option<ByteLimit?> _maxRate = Limit(
+        "--max-rate", TransferRate.Least, "RATE", "a rate such as 500K or 2M, at least 1K, or none",
+        "Fetch at most so many bytes per second: a number with K, M or G, or none for no limit; otherwise max-rate in bootc/update.d counts");
+
+    private readonly Option<ByteLimit?> _maxBytes = Limit(
+        "--max-bytes", UpdateConfig.LeastBytes, "SIZE", "a size such as 300M or 2G, or none",
+        "Refuse an image of which more bytes would have to be fetched: a number with K, M or G, or none for no limit; otherwise max-bytes in bootc/update.d counts");
+
+    private readonly Option<bool> _allowDowngrade = new("--allow-downgrade")
+    {
+        Description = "Take an image that was built before the one that is here, even where refuse-older in bootc/update.d says not to",
+    };
+
+    /// <summary>All of them.</summary>
+    public Option[] All => [_maxRate, _maxBytes, _allowDowngrade];
+
+    public void AddTo(Command command)
+    {
+        foreach (Option option in All)
+        {
+            command.Add(option);
+        }
+    }
+
+    public UpdateOverrides Read(ParseResult parse) => new(parse.GetValue(_maxRate), parse.GetValue(_maxBytes), parse.GetValue(_allowDowngrade));
+
+    private static Option<ByteLimit?> Limit(string name, long least, string helpName, string wanted, string description) => new(name)
+    {
+        Description = description,
+        HelpName = helpName,
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (!ByteLimit.TryParse(text, least, out ByteLimit? limit))
+            {
+                result.AddError($"{name} \"{text}\" is not {wanted}");
+            }
+
+            return limit;
+        },
+    };
+}
