@@ -30,17 +30,17 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
     /// <param name="image">The image, resolved from there.</param>
     /// <param name="followed">Its update source, which is recorded.</param>
     /// <param name="isLocked">Whether a shutdown is to leave it alone.</param>
-    /// <param name="maxBytes">How much of it may be fetched.</param>
+    /// <param name="config">How much of it may be fetched, and what need not be.</param>
     /// <param name="cancellationToken">Stops between two files; nothing is staged then.</param>
     /// <returns>The deployment; null where it is the booted one, and nothing was staged.</returns>
     public async Task<ObjectId?> StageAsync(
-        IImageSource source, ResolvedImage image, FollowedImage followed, bool isLocked, ByteLimit maxBytes, CancellationToken cancellationToken)
+        IImageSource source, ResolvedImage image, FollowedImage followed, bool isLocked, UpdateConfig config, CancellationToken cancellationToken)
     {
         RequireBootable(image);
         await systemd.StartAsync(FinalizeUnit, cancellationToken);
         VerityMode verity = machine.Booted.VerityOptional ? VerityMode.Optional : VerityMode.Required;
         using Repository repository = Repository.Ensure(machine.Sysroot, StateLayout.Repository, verity);
-        ImportedImage imported = await new ImageImporter(repository, steps, LocalContents.FoldersOfPodman) { MaxBytes = maxBytes }
+        ImportedImage imported = await new ImageImporter(repository, steps, [.. config.ContentFrom, .. LocalContents.FoldersOfPodman]) { MaxBytes = config.MaxBytes }
             .ImportAsync(source, image, cancellationToken);
         ObjectId id = imported.BootImageId;
         KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);

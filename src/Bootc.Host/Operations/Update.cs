@@ -134,8 +134,8 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         RequireProven();
 
         // What is not from a registry is not fetched.
-        ByteLimit maxBytes = followed.Reference.Transport == ImageTransport.Registry ? config.MaxBytes : ByteLimit.None;
-        ObjectId? id = await _staging.StageAsync(source, image, followed, isLocked, maxBytes, cancellationToken);
+        UpdateConfig limits = followed.Reference.Transport == ImageTransport.Registry ? config : config with { MaxBytes = ByteLimit.None };
+        ObjectId? id = await _staging.StageAsync(source, image, followed, isLocked, limits, cancellationToken);
         if (id is null)
         {
             return KeepBooted(status, followed, image);

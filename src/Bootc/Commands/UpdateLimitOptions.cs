@@ -20,8 +20,14 @@ internal sealed class UpdateLimitOptions
         Description = "Take an image that was built before the one that is here, even where refuse-older in bootc/update.d says not to",
     };
 
+    private readonly Option<DirectoryInfo[]> _contentFrom = new("--content-from")
+    {
+        Description = "A folder that may have files of the image, which then need not be fetched where the image says which it has (zstd:chunked); may be repeated",
+        HelpName = "DIR",
+    };
+
     /// <summary>All of them.</summary>
-    public Option[] All => [_maxRate, _maxBytes, _allowDowngrade];
+    public Option[] All => [_maxRate, _maxBytes, _allowDowngrade, _contentFrom];
 
     public void AddTo(Command command)
     {
@@ -31,7 +37,10 @@ internal sealed class UpdateLimitOptions
         }
     }
 
-    public UpdateOverrides Read(ParseResult parse) => new(parse.GetValue(_maxRate), parse.GetValue(_maxBytes), parse.GetValue(_allowDowngrade));
+    public UpdateOverrides Read(ParseResult parse) => new(parse.GetValue(_maxRate), parse.GetValue(_maxBytes), parse.GetValue(_allowDowngrade))
+    {
+        ContentFrom = [.. (parse.GetValue(_contentFrom) ?? []).Select(folder => folder.FullName)],
+    };
 
     private static Option<ByteLimit?> Limit(string name, long least, string helpName, string wanted, string description) => new(name)
     {

@@ -13,7 +13,7 @@ public sealed class UpdateConfigTests : IDisposable
     public void Dispose() => _root.Delete(recursive: true);
 
     [Fact]
-    public void Nothing_is_limited_or_refused_unless_somebody_says_so() => Read().Should().Be(new UpdateConfig(ByteLimit.None, ByteLimit.None, RefuseOlder: false));
+    public void Nothing_is_limited_or_refused_unless_somebody_says_so() => Read().Should().Be(new UpdateConfig(ByteLimit.None, ByteLimit.None, RefuseOlder: false, ContentFrom: []));
 
     [Theory]
     [InlineData("max-rate = \"2M\"\nmax-bytes = 1000\nrefuse-older = true", "2M", "1000", true)]
@@ -39,7 +39,7 @@ public sealed class UpdateConfigTests : IDisposable
     }
 
     [Theory]
-    [InlineData("[update]\nmax-speed = 9", "/etc/bootc/update.d/50.toml:2: update.max-speed: there is no such key; known here are max-bytes, max-rate, refuse-older")]
+    [InlineData("[update]\nmax-speed = 9", "/etc/bootc/update.d/50.toml:2: update.max-speed: there is no such key; known here are content-from, max-bytes, max-rate, refuse-older")]
     [InlineData("[upgrade]", "/etc/bootc/update.d/50.toml:1: upgrade: there is no such key*")]
     [InlineData("update = 1", "/etc/bootc/update.d/50.toml:1: update: wanted a table")]
     [InlineData("[update]\n\nmax-rate = \"1023\"", "/etc/bootc/update.d/50.toml:3: update.max-rate: wanted bytes per second: a number of at least 1024*")]
@@ -52,6 +52,7 @@ public sealed class UpdateConfigTests : IDisposable
     [InlineData("[update]\nmax-bytes = \"9000000000G\"", "*update.max-bytes: wanted bytes*")]
     [InlineData("[update]\nmax-bytes = \"\"", "*update.max-bytes: wanted bytes*")]
     [InlineData("[update]\nmax-bytes = 99999999999999999999", "/etc/bootc/update.d/50.toml:2*")]
+    [InlineData("[update]\ncontent-from = [\"mnt\"]", "*update.content-from: wanted absolute paths of folders")]
     [InlineData("[update]\nrefuse-older = \"true\"", "*update.refuse-older: wanted true or false")]
     public void A_mistake_is_named(string toml, string message)
     {
@@ -75,7 +76,15 @@ public sealed class UpdateConfigTests : IDisposable
         Write(File, "[update]\nmax-rate = \"1M\"\nmax-bytes = \"1G\"\nrefuse-older = true\n");
 
         Read().With(new()).Should().Be(Read());
-        Read().With(new(ByteLimit.None, Parse("5K"), AllowDowngrade: true)).Should().Be(new UpdateConfig(ByteLimit.None, Parse("5120"), RefuseOlder: false));
+        Read().With(new(ByteLimit.None, Parse("5K"), AllowDowngrade: true)).Should().Be(new UpdateConfig(ByteLimit.None, Parse("5120"), RefuseOlder: false, ContentFrom: []));
+    }
+
+    [Fact]
+    public void Folders_of_the_command_line_come_on_top()
+    {
+        Write(File, "[update]\ncontent-from = [\"/mnt\"]\n");
+
+        Read().With(new() { ContentFrom = ["/srv/os"] }).ContentFrom.Should().Equal("/mnt", "/srv/os");
     }
 
     [Theory]
