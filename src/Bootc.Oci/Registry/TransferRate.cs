@@ -1,8 +1,8 @@
 namespace Bootc.Oci.Registry;
 
 /// <summary>
-/// So many bytes per second, for all transfers that share it: a token bucket that holds what a moment brings. Whoever was held up longer than that
-/// does not make up for it.
+/// So many bytes per second, for all transfers that share it: a token bucket that holds what a second brings, so that a machine with other things to do
+/// still comes up to the rate. Whoever was held up longer than that does not make up for it.
 /// </summary>
 public sealed class TransferRate
 {
@@ -12,7 +12,7 @@ public sealed class TransferRate
     private const int LargestPiece = 128 << 10;
     private const int PiecesPerSecond = 8;
 
-    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Saved = TimeSpan.FromSeconds(1);
 
     private readonly Lock _taking = new();
     private readonly long _bytesPerSecond;
@@ -41,7 +41,7 @@ public sealed class TransferRate
         lock (_taking)
         {
             TimeSpan now = _time.GetElapsedTime(_began);
-            TimeSpan earliest = now - Moment;
+            TimeSpan earliest = now - Saved;
             _paidUntil = (_paidUntil > earliest ? _paidUntil : earliest) + TimeSpan.FromSeconds((double)bytes / _bytesPerSecond);
             wait = _paidUntil - now;
         }

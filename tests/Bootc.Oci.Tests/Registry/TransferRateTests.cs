@@ -37,12 +37,12 @@ public sealed class TransferRateTests
     }
 
     [Fact]
-    public void What_was_not_used_is_not_saved_up_but_for_a_moment()
+    public void What_was_not_used_is_not_saved_up_but_for_a_second()
     {
         TransferRate rate = new(10_000, _time);
         _time.Advance(TimeSpan.FromHours(1));
 
-        rate.TakeAsync(1000, default).IsCompletedSuccessfully.Should().BeTrue();
+        rate.TakeAsync(10_000, default).IsCompletedSuccessfully.Should().BeTrue();
         rate.TakeAsync(1, default).IsCompleted.Should().BeTrue("less than a millisecond is not waited for");
         rate.TakeAsync(1000, default).IsCompleted.Should().BeFalse();
     }
