@@ -7,6 +7,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Bootc.Host;
 
+/// <summary>What a program that ran to its end left behind.</summary>
+/// <param name="ExitCode">0 says that it succeeded.</param>
+/// <param name="Output">Its standard output.</param>
+/// <param name="LastWords">The end of what it wrote, for an error message: empty, or after a colon.</param>
+public sealed record ProgramResult(int ExitCode, string Output, string LastWords);
+
 /// <summary>The only place from which other programs are run: by a list of arguments, never through a shell.</summary>
 public sealed class Programs(ILogger<Programs> logger)
 {
@@ -34,6 +40,20 @@ public sealed class Programs(ILogger<Programs> logger)
         IReadOnlyDictionary<string, string?>? environment = null,
         CancellationToken cancellationToken = default)
     {
+        ProgramResult result = await TryRunAsync(program, arguments, input, environment, cancellationToken);
+        return result.ExitCode == 0
+            ? result.Output
+            : throw new BootcException($"{string.Join(' ', [program, .. arguments])}: exit code {result.ExitCode}{result.LastWords}");
+    }
+
+    /// <summary>As <see cref="RunAsync"/>, of a program whose exit code says more than that it failed.</summary>
+    public async Task<ProgramResult> TryRunAsync(
+        string program,
+        IReadOnlyList<string> arguments,
+        Stream? input = null,
+        IReadOnlyDictionary<string, string?>? environment = null,
+        CancellationToken cancellationToken = default)
+    {
         Command command = Cli.Wrap(program)
             .WithArguments(arguments)
             .WithEnvironmentVariables(environment ?? new Dictionary<string, string?>())
@@ -50,28 +70,21 @@ public sealed class Programs(ILogger<Programs> logger)
             throw new BootcException($"this step needs the program {program}, which could not be started", e);
         }
 
-        if (result.ExitCode == 0)
-        {
-            return result.StandardOutput;
-        }
-
         string words = $"{result.StandardOutput.Trim()} {result.StandardError.Trim()}".Trim().ReplaceLineEndings("; ");
         words = words.Length > LastWordsLimit ? $": … {words[^LastWordsLimit..]}" : words.Length > 0 ? $": {words}" : "";
-        throw new BootcException($"{string.Join(' ', [program, .. arguments])}: exit code {result.ExitCode}{words}");
+        return new(result.ExitCode, result.StandardOutput, words);
     }
 
     /// <summary>Runs a program that itself talks to the user, on the terminal of this process.</summary>
-    public async Task RunOnTerminalAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    /// <returns>Its exit code.</returns>
+    public async Task<int> RunOnTerminalAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         logger.LogDebug("running {Program} {Arguments}", program, string.Join(' ', arguments));
         try
         {
             using Process process = Process.Start(new ProcessStartInfo(program, arguments))!;
             await process.WaitForExitAsync(cancellationToken);
-            if (process.ExitCode != 0)
-            {
-                throw new BootcException($"{program}: exit code {process.ExitCode}");
-            }
+            return process.ExitCode;
         }
         catch (Win32Exception e)
         {

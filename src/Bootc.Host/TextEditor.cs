@@ -25,7 +25,12 @@ public sealed class TextEditor(Programs programs)
         {
             using Dir folder = temporary.OpenDir(name);
             folder.WriteAtomically(fileName, Encoding.UTF8.GetBytes(text), OwnerOnlyFile);
-            await programs.RunOnTerminalAsync(editor[0], [.. editor[1..], Path.Join(folder.Path, fileName)], cancellationToken);
+            int exitCode = await programs.RunOnTerminalAsync(editor[0], [.. editor[1..], Path.Join(folder.Path, fileName)], cancellationToken);
+            if (exitCode != 0)
+            {
+                throw new BootcException($"{editor[0]}: exit code {exitCode}");
+            }
+
             return folder.ReadBytes(fileName);
         }
         finally

@@ -9,6 +9,9 @@ public static class StateLayout
     public const string Repository = "composefs";
     public const string Deployments = "state/deploy";
 
+    /// <summary>Images in podman's format: those that deployments bind.</summary>
+    public const string BoundImages = $"{Repository}/bootc/storage";
+
     private const int MaxNameLength = 64;
 
     /// <summary>The state root of a disk whose installer named none.</summary>
@@ -31,12 +34,27 @@ public static class StateLayout
     /// <summary>Makes the directories of an empty disk.</summary>
     public static void Create(Dir physicalRoot, string stateroot)
     {
-        foreach (string path in (string[])["state", Deployments, "state/os", $"state/os/{stateroot}", "boot", "ostree", $"{Repository}/bootc"])
+        foreach (string path in (string[])["state", Deployments, "state/os", $"state/os/{stateroot}", "boot"])
         {
             physicalRoot.TryMakeDir(path);
         }
 
-        // By this link upstream finds its private container storage.
+        CreateOwnFolder(physicalRoot);
+    }
+
+    /// <summary>Makes the folder for images that deployments bind, on a disk that has none.</summary>
+    public static void CreateBoundImages(Dir physicalRoot)
+    {
+        CreateOwnFolder(physicalRoot);
+        physicalRoot.TryMakeDir(BoundImages);
+    }
+
+    private static void CreateOwnFolder(Dir physicalRoot)
+    {
+        physicalRoot.TryMakeDir("ostree");
+        physicalRoot.TryMakeDir($"{Repository}/bootc");
+
+        // By this link images find the storage, be the backend composefs or ostree (/usr/lib/bootc/storage).
         physicalRoot.TrySymlink($"../{Repository}/bootc", "ostree/bootc");
     }
 }

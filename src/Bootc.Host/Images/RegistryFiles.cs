@@ -51,6 +51,10 @@ public static class RegistryFiles
             .Select(file => image.TryReadFile($"/{file}") is { } content ? ParseOrEmpty(content, file) : null)
             .FirstOrDefault(logins => logins is not null) ?? AuthFile.Empty;
 
+    /// <summary>The auth file that counts on a system, for programs that are told where it is; null where there is none.</summary>
+    public static string? FindAuthFile(string root = "/") =>
+        AuthFiles.Select(file => Path.Join(root, file)).FirstOrDefault(path => TryRead(path) is not null);
+
     private static IEnumerable<RegistriesFile> ConfigFiles(string root)
     {
         string[] mains = [Path.Join(root, "etc/containers/registries.conf"), Path.Join(root, "usr/share/containers/registries.conf")];

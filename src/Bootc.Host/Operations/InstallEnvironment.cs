@@ -1,4 +1,5 @@
 using System.Text;
+using Bootc.Host.Images;
 using Bootc.Linux;
 using Bootc.Linux.Mounts;
 using Bootc.Oci.Sources;
@@ -23,7 +24,7 @@ public sealed record InstallEnvironment(
     bool HasContainerStorage)
 {
     /// <summary>Where podman keeps its images.</summary>
-    public const string StoragePath = "/var/lib/containers/storage";
+    public const string StoragePath = BoundImageStorage.DefaultStorage;
 
     private const string InvocationHint = "podman run --rm --privileged --pid=host -v /dev:/dev -v /var/lib/containers:/var/lib/containers --security-opt label=type:unconfined_t IMAGE bootc install …";
 

@@ -13,8 +13,11 @@ namespace Bootc.Host.Operations;
 /// <param name="Repository">What went from the repository; null where it was left alone.</param>
 public sealed record MachineGarbageReport(ImmutableArray<string> Kernels, ImmutableArray<ObjectId> Deployments, GarbageReport? Repository)
 {
+    /// <summary>Ids of images that were bound, in bootc's own containers-storage.</summary>
+    public ImmutableArray<string> BoundImages { get; init; } = [];
+
     /// <summary>Whether there was nothing to remove.</summary>
-    public bool IsEmpty => Kernels.IsEmpty && Deployments.IsEmpty && Repository is null or { Objects: 0, Streams: 0, Images: 0, LeftOvers: 0 };
+    public bool IsEmpty => Kernels.IsEmpty && Deployments.IsEmpty && BoundImages.IsEmpty && Repository is null or { Objects: 0, Streams: 0, Images: 0, LeftOvers: 0 };
 }
 
 /// <summary>
@@ -74,6 +77,9 @@ public sealed class MachineGarbage(Machine machine)
                 cancellationToken);
         }
     }
+
+    /// <summary>The deployments that are needed for something; null where it is not known which those are.</summary>
+    internal ImmutableArray<ObjectId>? FindNeeded() => Decide() is { } plan ? [.. plan.Needed] : null;
 
     /// <summary>Decides what goes; null for nothing, where it is not known what is needed.</summary>
     private GarbagePlan? Decide()

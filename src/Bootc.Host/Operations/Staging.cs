@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Composefs.Tree;
@@ -16,9 +17,9 @@ namespace Bootc.Host.Operations;
 /// boots is changed.
 /// </summary>
 /// <param name="machine">The machine, opened for writing.</param>
-/// <param name="systemd">Starts the unit that goes on at shutdown.</param>
+/// <param name="programs">Starts the unit that goes on at shutdown, and runs podman.</param>
 /// <param name="steps">Runs what is done.</param>
-public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
+public sealed class Staging(Machine machine, Programs programs, Steps steps)
 {
     /// <summary>The unit whose stop at shutdown finishes what is staged.</summary>
     public const string FinalizeUnit = "bootc-finalize-staged.service";
@@ -37,12 +38,13 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         IImageSource source, ResolvedImage image, FollowedImage followed, bool isLocked, UpdateConfig config, CancellationToken cancellationToken)
     {
         RequireBootable(image);
-        await systemd.StartAsync(FinalizeUnit, cancellationToken);
+        await new Systemd(programs).StartAsync(FinalizeUnit, cancellationToken);
         VerityMode verity = machine.Booted.VerityOptional ? VerityMode.Optional : VerityMode.Required;
         using Repository repository = Repository.Ensure(machine.Sysroot, StateLayout.Repository, verity);
         ImportedImage imported = await new ImageImporter(repository, steps, [.. config.ContentFrom, .. LocalContents.FoldersOfPodman]) { MaxBytes = config.MaxBytes }
             .ImportAsync(source, image, cancellationToken);
         ObjectId id = imported.BootImageId;
+        ImmutableArray<BoundImage> bound = BoundImages.Read(imported.Files);
         KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
         Origin origin = Origin.ForBls(followed.ToString(), image.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files))
             .WithPolicyEnforced(followed.IsPolicyEnforced);
@@ -69,6 +71,7 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
             shared ?? BootLayout.KernelDirectory(id),
             MachineArchitecture.Native.Name)));
 
+        await PullAsync(bound, cancellationToken);
         if (shared is null)
         {
             MakeRoomFor(kernel, bootedEntry);
@@ -96,6 +99,15 @@ public sealed class Staging(Machine machine, Systemd systemd, Steps steps)
         }
 
         machine.Staged = staged with { IsLocked = isLocked };
+    }
+
+    /// <summary>What boots must find the images that it binds, so nothing is staged before all of them are there.</summary>
+    private async Task PullAsync(ImmutableArray<BoundImage> bound, CancellationToken cancellationToken)
+    {
+        if (!bound.IsEmpty)
+        {
+            await BoundImageStorage.Of(programs, machine.Sysroot).PullMissingAsync(bound, steps, cancellationToken);
+        }
     }
 
     /// <summary>Staging is the peak of the boot partition: the new kernel, the booted one, and the one to fall back to.</summary>

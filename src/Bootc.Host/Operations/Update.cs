@@ -15,11 +15,11 @@ namespace Bootc.Host.Operations;
 
 /// <summary>Keeps a machine up to date: finds the image of its update source, or of another one, and stages it.</summary>
 /// <param name="machine">The machine, opened for writing.</param>
-/// <param name="programs">Runs credential helpers of registries.</param>
+/// <param name="programs">Runs credential helpers of registries, and podman.</param>
 /// <param name="steps">Runs what is done.</param>
 public sealed class Update(Machine machine, Programs programs, Steps steps)
 {
-    private readonly Staging _staging = new(machine, new Systemd(programs), steps);
+    private readonly Staging _staging = new(machine, programs, steps);
     private readonly ImageTrust _trust = new(machine.Root, steps);
 
     /// <summary>What counts instead of the machine's configuration of updates.</summary>
@@ -142,7 +142,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         }
 
         AnnounceStaged(image.ManifestDigest.ToString(), isLocked);
-        return Result(UpdateOutcome.Staged, followed.Reference, image) with { Warnings = [.. status.Problems, .. RemoveGarbage(cancellationToken)] };
+        return Result(UpdateOutcome.Staged, followed.Reference, image) with { Warnings = [.. status.Problems, .. await RemoveGarbageAsync(cancellationToken)] };
     }
 
     /// <summary>What is on trial would become what to fall back to, and push out the last deployment that was found good.</summary>
@@ -156,16 +156,16 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
     }
 
     /// <summary>What is damaged keeps the garbage on the disk, but no update from it.</summary>
-    private ImmutableArray<string> RemoveGarbage(CancellationToken cancellationToken)
+    private async Task<ImmutableArray<string>> RemoveGarbageAsync(CancellationToken cancellationToken)
     {
         try
         {
-            steps.Run("Removing what is not needed any more", () => new MachineGarbage(machine).Collect(cancellationToken));
+            await steps.RunAsync("Removing what is not needed any more", () => new Garbage(machine, programs).CollectAsync(cancellationToken));
             return [];
         }
         catch (BootcException e)
         {
-            return [$"what is not needed any more was not removed: {e.InnerException?.Message ?? e.Message}"];
+            return [$"what is not needed any more was not removed: {Failure.Describe(e.InnerException ?? e)}"];
         }
     }
 

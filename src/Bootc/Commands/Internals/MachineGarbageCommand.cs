@@ -19,7 +19,7 @@ internal static class MachineGarbageCommand
         {
             bool isRehearsal = parse.GetValue(dryRun) || parse.GetValue(assertNoOp);
             MachineGarbageReport report = await RunAsync(
-                parse, garbage => isRehearsal ? garbage.Rehearse(cancellationToken) : garbage.Collect(cancellationToken), cancellationToken);
+                parse, garbage => isRehearsal ? garbage.RehearseAsync(cancellationToken) : garbage.CollectAsync(cancellationToken), cancellationToken);
             return parse.GetValue(assertNoOp) && !report.IsEmpty
                 ? throw new BootcException("there is something that no deployment needs, and nothing was removed")
                 : 0;
@@ -33,22 +33,23 @@ internal static class MachineGarbageCommand
         Command command = new("cleanup", Description);
         command.SetAction(async (parse, cancellationToken) =>
         {
-            await RunAsync(parse, garbage => garbage.Collect(cancellationToken), cancellationToken);
+            await RunAsync(parse, garbage => garbage.CollectAsync(cancellationToken), cancellationToken);
             return 0;
         });
         return command;
     }
 
     private static async Task<MachineGarbageReport> RunAsync(
-        ParseResult parse, Func<MachineGarbage, MachineGarbageReport> operation, CancellationToken cancellationToken)
+        ParseResult parse, Func<Garbage, Task<MachineGarbageReport>> operation, CancellationToken cancellationToken)
     {
         MachineGarbageReport report = await MachineCommand.RunAsync(
-            parse.InvocationConfiguration, quiet: false, progressFd: null, tools => Task.FromResult(operation(new(tools.Machine))), cancellationToken);
+            parse.InvocationConfiguration, quiet: false, progressFd: null, tools => operation(new(tools.Machine, tools.Programs)), cancellationToken);
         parse.InvocationConfiguration.Output.WriteLine(
             $"""
             kernels: {report.Kernels.Length}
             deployments: {report.Deployments.Length}
             objects: {report.Repository?.Objects ?? 0} ({report.Repository?.Bytes ?? 0} bytes)
+            bound images: {report.BoundImages.Length}
             """);
         return report;
     }
