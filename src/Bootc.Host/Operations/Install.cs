@@ -66,11 +66,13 @@ public sealed class Install(Programs programs, Steps steps)
         using Dir running = Dir.Open("/");
         InstallConfig config = InstallConfig.Read(running, architecture.Name);
         KernelCommandLine imageKargs = KernelCommandLine.Empty;
+        BoundImageFacts bound = BoundImageFacts.None;
         RootSshKeys? keys = options.RootSshKeys is { } file ? RootSshKeys.Read(file) : null;
         if (options.SourceImage is null)
         {
             InstallSource.RequireBootable(architecture);
             imageKargs = ImageKargs.Parse(ConfigFiles.Find(running, ImageKargs.Folder), architecture.Name);
+            bound = await BoundImageFacts.ReadAsync(running, options.BoundImages, cancellationToken);
             if (keys is not null)
             {
                 RootSshKeys.RequirePlace(running);
@@ -89,6 +91,7 @@ public sealed class Install(Programs programs, Steps steps)
             Config = config,
             ImageKargs = imageKargs,
             SshKeys = keys,
+            Bound = bound,
         };
         return InstallPlan.Decide(options, facts, target.ToString(), Guid.NewGuid());
     }
@@ -114,7 +117,9 @@ public sealed class Install(Programs programs, Steps steps)
         ImportedImage imported = await new ImageImporter(repository, steps, LocalContents.FoldersOfPodman).ImportAsync(source, image, cancellationToken);
 
         KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
+        ImmutableArray<BoundImage> bound = BoundImages.Read(imported.Files);
         steps.Run("Laying out /etc and /var", () => WriteState(root, plan, imported, kernel, cancellationToken));
+        await AddBoundImagesAsync(plan.BoundImages, bound, () => BoundImageStorage.OnDevice(programs, root, plan.RootFilesystem.Name, rootNode.Path), cancellationToken);
         await steps.RunAsync("Installing the boot loader", () => WriteBootAsync(plan, esp, imported, kernel, cancellationToken));
         steps.Run("Writing everything to disk", () =>
         {
@@ -126,8 +131,18 @@ public sealed class Install(Programs programs, Steps steps)
             await steps.RunAsync("Registering with the firmware", () => RegisterAsync(disk, esp, imported.Files, plan.Architecture, cancellationToken));
         }
 
-        return new(plan.TargetImage, imported.Source.ManifestDigest.ToString(), imported.BootImageId, Warnings(plan, imported));
+        return new(plan.TargetImage, imported.Source.ManifestDigest.ToString(), imported.BootImageId, Warnings(plan, imported, bound));
     }
+
+    private Task AddBoundImagesAsync(
+        BoundImageMode mode, ImmutableArray<BoundImage> bound, Func<BoundImageStorage> storage, CancellationToken cancellationToken) =>
+        bound.IsEmpty ? Task.CompletedTask
+        : mode switch
+        {
+            BoundImageMode.Stored => storage().CopyMissingAsync(bound, steps, cancellationToken),
+            BoundImageMode.Pull => storage().PullMissingAsync(bound, steps, cancellationToken),
+            _ => Task.CompletedTask,
+        };
 
     /// <summary>
     /// The image of this container was judged when podman pulled it, and has no signature in podman's storage; its policy counts for what comes later.
@@ -229,12 +244,17 @@ public sealed class Install(Programs programs, Steps steps)
 
     private static OsRelease ReadOsRelease(ImageFiles files) => OsRelease.Parse(files.TryReadText("/usr/lib/os-release") ?? "");
 
-    private static ImmutableArray<string> Warnings(InstallPlan plan, ImportedImage imported)
+    private static ImmutableArray<string> Warnings(InstallPlan plan, ImportedImage imported, ImmutableArray<BoundImage> bound)
     {
         List<string> warnings = [.. plan.Warnings, .. imported.Warnings];
         if (plan.MissingVerityReason is { } reason)
         {
             warnings.Add($"{reason}: the installed system does not verify its files (composefs=?)");
+        }
+
+        if (plan.BoundImages == BoundImageMode.Skip && !bound.IsEmpty)
+        {
+            warnings.Add($"images that the image binds were not installed: {string.Join(", ", bound.Select(image => image.Name))}");
         }
 
         if (UpdateLogin.Warn(ImageReference.Parse(plan.TargetImage), RegistryFiles.ReadPassingLogins(), RegistryFiles.ReadLogins(imported.Files)) is { } login)

@@ -51,6 +51,9 @@ public sealed record InstallOptions(
     /// <summary>Whether the installed system takes nothing that its signature policy does not vouch for; null where not given.</summary>
     public bool? EnforcePolicy { get; init; }
 
+    /// <summary>How the images that the image binds are come by.</summary>
+    public BoundImageMode BoundImages { get; init; }
+
     /// <summary>Prove before anything is written that updates can be had from the target.</summary>
     public bool CheckTarget { get; init; }
 }

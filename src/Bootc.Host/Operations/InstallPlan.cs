@@ -25,6 +25,9 @@ public sealed record InstallFacts(DiskFacts Disk, long ImageBytes, bool CanSeal,
     /// <summary>Keys that are to let people log in as root; null for none.</summary>
     public RootSshKeys? SshKeys { get; init; }
 
+    /// <summary>The images that the running image binds.</summary>
+    public BoundImageFacts Bound { get; init; } = BoundImageFacts.None;
+
     /// <summary>Whether this kernel can mount the root's file system type.</summary>
     public bool CanMount { get; init; } = true;
 
@@ -71,6 +74,9 @@ public sealed record InstallPlan(
     /// <summary>Keys that are to let people log in as root; null for none.</summary>
     public RootSshKeys? SshKeys { get; init; }
 
+    /// <summary>How the images that the image binds are come by.</summary>
+    public BoundImageMode BoundImages { get; init; }
+
     /// <summary>What the user should know of the decision, a sentence each.</summary>
     public ImmutableArray<string> Warnings { get; init; } = [];
 
@@ -90,6 +96,7 @@ public sealed record InstallPlan(
         RefuseUnavailable(options, facts.Config);
         RootFilesystem type = ChooseFilesystem(options.Filesystem ?? facts.Config.RootFilesystem);
         RefuseMissingTools(type, facts);
+        facts.Bound.Require(options.BoundImages);
         RefuseSmallDisk(options.RootSize, type, facts);
         string? missing = MissingVerity(type, facts.CanSeal, options.AllowMissingVerity);
         KernelArguments kargs = ChooseKargs(options, facts.Config, rootUuid);
@@ -111,6 +118,7 @@ public sealed record InstallPlan(
             DisableSelinux = options.DisableSelinux,
             EnforcePolicy = options.EnforcePolicy ?? facts.Config.EnforceSignaturePolicy ?? false,
             SshKeys = facts.SshKeys,
+            BoundImages = options.BoundImages,
             Warnings = facts.Config.Warnings,
         };
         plan.CommandLineFor(AnyDeployment, facts.ImageKargs);

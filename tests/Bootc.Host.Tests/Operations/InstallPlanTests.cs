@@ -1,6 +1,7 @@
 using Bootc.Composefs;
 using Bootc.Host.Configuration;
 using Bootc.Host.Disks;
+using Bootc.Host.Images;
 using Bootc.Host.Operations;
 using Bootc.Linux;
 
@@ -65,6 +66,19 @@ public class InstallPlanTests
     [Fact]
     public void Refuses_a_disk_that_is_too_small_and_says_how_large_it_must_be() =>
         Refusal(Options, Facts with { Disk = Facts.Disk with { Size = Gibibyte } }).Should().Contain("has 1024 MiB").And.Contain("needs at least 2306 MiB");
+
+    [Fact]
+    public void Refuses_an_image_that_binds_what_cannot_be_had_and_says_how_it_could()
+    {
+        BoundImage image = new("a.example/app:1", "/usr/lib/bootc/bound-images.d/app.image");
+        InstallFacts bound = Facts with { Bound = new([image], HasPodman: false, []) };
+        Refusal(Options, bound).Should().Contain("a.example/app:1 (/usr/lib/bootc/bound-images.d/app.image)").And.Contain("add podman").And.Contain("--bound-images skip");
+        Decide(Options with { BoundImages = BoundImageMode.Skip }, bound).BoundImages.Should().Be(BoundImageMode.Skip);
+
+        InstallFacts lacking = Facts with { Bound = new([image], HasPodman: true, [(image, "it is not there")]) };
+        Refusal(Options, lacking).Should().Contain("it is not there").And.Contain("podman pull a.example/app:1").And.Contain("--bound-images pull");
+        Decide(Options, lacking with { Bound = lacking.Bound with { Lacking = [] } }).BoundImages.Should().Be(BoundImageMode.Stored);
+    }
 
     [Theory]
     [InlineData(null, "add --filesystem TYPE (ext4, xfs, btrfs), or say it in the image's install configuration")]

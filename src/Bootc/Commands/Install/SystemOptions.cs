@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Bootc.Host.Operations;
 
 namespace Bootc.Commands.Install;
 
@@ -34,6 +35,20 @@ internal sealed class SystemOptions
 
     public Option<string?> Bootloader { get; } = new("--bootloader") { Description = "systemd, grub, grub-cc or none", HelpName = "LOADER" };
 
+    public Option<string?> BoundImages { get; } = new("--bound-images")
+    {
+        Description = "Images that the image binds: stored (unless set) copies them out of podman's storage, pull fetches them, skip leaves them out",
+        HelpName = "MODE",
+    };
+
+    /// <summary>What <see cref="BoundImages"/> says.</summary>
+    public BoundImageMode ReadBoundImages(ParseResult parse) => parse.GetValue(BoundImages) switch
+    {
+        "pull" => BoundImageMode.Pull,
+        "skip" => BoundImageMode.Skip,
+        _ => BoundImageMode.Stored,
+    };
+
     public void AddTo(Command command, UnavailableOptions unavailable)
     {
         command.Add(GenericImage);
@@ -43,7 +58,8 @@ internal sealed class SystemOptions
         command.Add(Stateroot);
         command.Add(DisableSelinux);
         unavailable.Add(command, Bootloader, unless: value => value == "systemd");
-        unavailable.Add(command, new Option<string>("--bound-images") { Description = "stored, skip or pull", HelpName = "MODE" });
+        BoundImages.AcceptOnlyFromAmong("stored", "pull", "skip");
+        command.Add(BoundImages);
         unavailable.Add(command, new Option<bool>("--bootupd-skip-boot-uuid") { Description = "Let bootupd write no file system UUID" });
     }
 }

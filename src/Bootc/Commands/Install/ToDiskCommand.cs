@@ -65,6 +65,7 @@ internal static class ToDiskCommand
         parse.GetValue(source.Target),
         parse.GetValue(disk.AllowMissingVerity))
     {
+        BoundImages = system.ReadBoundImages(parse),
         BlockSetup = parse.GetValue(disk.BlockSetup),
         Bootloader = parse.GetValue(system.Bootloader),
         CheckTarget = parse.GetValue(source.RunFetchCheck),
