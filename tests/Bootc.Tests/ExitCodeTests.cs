@@ -45,6 +45,10 @@ public class ExitCodeTests
     [InlineData("rollback")]
     [InlineData("doctor")]
     [InlineData("doctor", "--fix")]
+    [InlineData("image", "cmd", "list", "--format", "{{.ID}}")]
+    [InlineData("image", "cmd", "pull", "localhost/app:1")]
+    [InlineData("image", "list", "--type", "host")]
+    [InlineData("image", "pull-from-default-storage", "localhost/app:1")]
     [InlineData("internals", "fsck")]
     [InlineData("usroverlay")]
     [InlineData("composefs-finalize-staged")]
@@ -66,7 +70,6 @@ public class ExitCodeTests
     [Theory]
     [InlineData("--bootloader", "grub")]
     [InlineData("--block-setup", "tpm2-luks")]
-    [InlineData("--bound-images", "pull")]
     public async Task An_option_that_is_not_available_yet_is_refused_and_not_ignored(params string[] option)
     {
         (int code, _, string error) = await RunAsync(["install", "to-disk", "/dev/null", .. option]);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using Bootc.Commands.Container;
+using Bootc.Commands.Image;
 using Bootc.Commands.Install;
 using Bootc.Commands.Internals;
 
@@ -23,6 +24,7 @@ internal static class CommandTree
         UsrOverlayCommand.Create(),
         InstallCommand.Create(),
         ContainerCommand.Create(),
+        ImageCommand.Create(),
         LoaderEntriesCommand.Create(),
         FinalizeStagedCommand.Create(),
         ConfigDiffCommand.Create(),
