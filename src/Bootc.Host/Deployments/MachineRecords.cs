@@ -59,6 +59,10 @@ public sealed record QuarantinedImages(ImmutableArray<QuarantinedImage> Images);
 /// <param name="Loader">What it calls itself.</param>
 public sealed record UncountingLoader(string Loader);
 
+/// <summary>A bound image that is being pulled: as long as this is there, it may not be whole.</summary>
+/// <param name="Image">Its name.</param>
+public sealed record BoundPull(string Image);
+
 /// <summary>
 /// What this program remembers of a machine beside its deployments: files in <c>/state/bootc</c> of the physical root, which upstream
 /// neither reads nor removes. A record that cannot be read counts as absent.
@@ -74,6 +78,7 @@ public sealed class MachineRecords(Dir sysroot)
     private const string UnhealthyName = "unhealthy.json";
     private const string QuarantineName = "quarantine.json";
     private const string UncountingLoaderName = "uncounting-loader.json";
+    private const string BoundPullName = "bound-pull.json";
 
     public StagedRecord? Staged
     {
@@ -119,6 +124,13 @@ public sealed class MachineRecords(Dir sysroot)
         set => Write(UncountingLoaderName, value, RecordsJson.Default.UncountingLoader);
     }
 
+    /// <summary>The bound image whose pull was begun and did not end; null where all ended.</summary>
+    public BoundPull? BoundPull
+    {
+        get => Read(BoundPullName, RecordsJson.Default.BoundPull);
+        set => Write(BoundPullName, value, RecordsJson.Default.BoundPull);
+    }
+
     /// <summary>The names of records that are there but cannot be read, so that they count as absent.</summary>
     public ImmutableArray<string> Unreadable() =>
     [
@@ -131,6 +143,7 @@ public sealed class MachineRecords(Dir sysroot)
             (UnhealthyName, () => Unhealthy is not null),
             (QuarantineName, () => Read(QuarantineName, RecordsJson.Default.QuarantinedImages) is not null),
             (UncountingLoaderName, () => UncountingLoader is not null),
+            (BoundPullName, () => BoundPull is not null),
         }.Where(record => sysroot.Exists($"{Folder}/{record.Name}") && !record.IsRead()).Select(record => record.Name),
     ];
 
@@ -193,4 +206,5 @@ public sealed class MachineRecords(Dir sysroot)
 [JsonSerializable(typeof(UnhealthyBoot))]
 [JsonSerializable(typeof(QuarantinedImages))]
 [JsonSerializable(typeof(UncountingLoader))]
+[JsonSerializable(typeof(BoundPull))]
 internal sealed partial class RecordsJson : JsonSerializerContext;

@@ -71,7 +71,8 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
             shared ?? BootLayout.KernelDirectory(id),
             MachineArchitecture.Native.Name)));
 
-        await PullAsync(bound, cancellationToken);
+        // What boots must find them, so nothing is staged before all of them are there.
+        await new BoundImagePull(machine, programs, steps).RunAsync(bound, cancellationToken);
         if (shared is null)
         {
             MakeRoomFor(kernel, bootedEntry);
@@ -99,15 +100,6 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
         }
 
         machine.Staged = staged with { IsLocked = isLocked };
-    }
-
-    /// <summary>What boots must find the images that it binds, so nothing is staged before all of them are there.</summary>
-    private async Task PullAsync(ImmutableArray<BoundImage> bound, CancellationToken cancellationToken)
-    {
-        if (!bound.IsEmpty)
-        {
-            await BoundImageStorage.Of(programs, machine.Sysroot).PullMissingAsync(bound, steps, cancellationToken);
-        }
     }
 
     /// <summary>Staging is the peak of the boot partition: the new kernel, the booted one, and the one to fall back to.</summary>

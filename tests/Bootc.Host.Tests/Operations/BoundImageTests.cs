@@ -64,6 +64,24 @@ public sealed class BoundImageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_was_being_pulled_when_the_power_went_is_pulled_anew()
+    {
+        string app = await _lab.PublishAsync("lab/app:1");
+        await _machine.SwitchAsync(Publish(2, app));
+        int pulls = await _lab.PullsAsync("lab/app");
+        _machine.With(machine => machine.Records.BoundPull).Should().BeNull();
+        // Podman has it by name, and its only file is empty.
+        File.WriteAllText(FilesOfApps().Single(), "");
+        _machine.With(machine => machine.Records.BoundPull = new(app));
+
+        await _machine.SwitchAsync(Publish(3, app));
+
+        (await _lab.PullsAsync("lab/app")).Should().BeGreaterThan(pulls);
+        FilesOfApps().Select(File.ReadAllText).Should().Equal("localhost/lab/app:1");
+        _machine.With(machine => machine.Records.BoundPull).Should().BeNull();
+    }
+
+    [Fact]
     public async Task An_update_that_is_interrupted_ends_podman()
     {
         using TcpListener silent = new(IPAddress.Loopback, 0);
@@ -156,9 +174,15 @@ public sealed class BoundImageTests : IAsyncLifetime
         await CopyAsync(storage => storage.CopyMissingAsync([new("localhost/app:1", "link")], Steps.Silent, default));
 
         (await WithStorageAsync(storage => storage.TryFindAsync("localhost/app:1", default))).Should().Be(id);
+        (await WithStorageAsync(storage => storage.RunOnTerminalAsync(["image", "exists", "localhost/app:1"], default))).Should().Be(0);
+        (await WithStorageAsync(storage => storage.RunOnTerminalAsync(["image", "exists", "localhost/none:1"], default))).Should().Be(1);
         (await this.Awaiting(t => t.CopyAsync(storage => storage.CopyAsync("localhost/none:1", default))).Should().ThrowAsync<BootcException>())
             .Which.Message.Should().MatchRegex("^podman pull: exit code 125: .*localhost/none:1");
     }
+
+    /// <summary>The one file of each image, in the layers of the storage.</summary>
+    private IEnumerable<string> FilesOfApps() =>
+        Directory.GetDirectories(Path.Join(Storage, "overlay")).Where(layer => Path.GetFileName(layer) != "l").Select(layer => Path.Join(layer, "diff/app"));
 
     private ImageReference Publish(int version, params string[] bound) => _machine.Publish(
         version,

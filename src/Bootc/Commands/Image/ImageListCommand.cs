@@ -1,5 +1,5 @@
-using System.CommandLine;
 using System.Collections.Immutable;
+using System.CommandLine;
 using Bootc.Host;
 using Bootc.Host.Operations;
 using Bootc.Rendering;

@@ -1,0 +1,51 @@
+using System.Collections.Immutable;
+using Bootc.Host.Images;
+
+namespace Bootc.Host.Operations;
+
+/// <summary>
+/// Brings the images that a new deployment binds to a machine. Podman does not wait until they are on the disk: a power cut may leave one
+/// that podman has and whose files are empty, so what is being pulled is recorded, and pulled anew after such an end.
+/// </summary>
+/// <param name="machine">The machine, opened for writing.</param>
+/// <param name="programs">Runs podman.</param>
+/// <param name="steps">Runs what is done.</param>
+internal sealed class BoundImagePull(Machine machine, Programs programs, Steps steps)
+{
+    /// <summary>Pulls those that are missing; returns when all of them are on the disk.</summary>
+    public async Task RunAsync(ImmutableArray<BoundImage> images, CancellationToken cancellationToken)
+    {
+        if (images.IsEmpty)
+        {
+            return;
+        }
+
+        BoundImageStorage storage = BoundImageStorage.Of(programs, machine.Sysroot);
+        await RemoveUnfinishedAsync(storage, cancellationToken);
+        foreach (BoundImage image in images)
+        {
+            if (await storage.ContainsAsync(image.Name, cancellationToken))
+            {
+                continue;
+            }
+
+            machine.Records.BoundPull = new(image.Name);
+            await storage.PullMissingAsync([image], steps, cancellationToken);
+            machine.Sysroot.SyncFilesystem();
+            machine.Records.BoundPull = null;
+        }
+    }
+
+    private async Task RemoveUnfinishedAsync(BoundImageStorage storage, CancellationToken cancellationToken)
+    {
+        if (machine.Records.BoundPull is { } unfinished)
+        {
+            if (await storage.TryFindAsync(unfinished.Image, cancellationToken) is { } id)
+            {
+                await storage.RemoveAsync([id], cancellationToken);
+            }
+
+            machine.Records.BoundPull = null;
+        }
+    }
+}
