@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using System.Text.Json;
 
 namespace Bootc.Oci.Chunked;
@@ -26,7 +27,7 @@ internal sealed record TableOfContents(ImmutableArray<ChunkedFile> Files, Digest
         {
             return Read(new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = Limits.JsonDepth }), contentEnd);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException) // the latter: a member's name that is no text
         {
             throw new InvalidDataException($"{What} is not valid: {e.Message}", e);
         }
@@ -36,29 +37,27 @@ internal sealed record TableOfContents(ImmutableArray<ChunkedFile> Files, Digest
     {
         ImmutableArray<ChunkedFile>.Builder files = ImmutableArray.CreateBuilder<ChunkedFile>();
         Digest? tarSplit = null;
-        int version = 0;
-        Expect(ref reader, JsonTokenType.StartObject);
+        long version = 0;
+        Expect(ref reader, JsonTokenType.StartObject, "its beginning");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("version"u8))
             {
-                reader.Read();
-                version = reader.GetInt32();
+                version = ReadNumber(ref reader, "version");
             }
             else if (reader.ValueTextEquals("tarSplitDigest"u8))
             {
-                reader.Read();
-                tarSplit = Digest.Parse(reader.GetString() ?? "");
+                tarSplit = ReadDigest(ref reader, "tarSplitDigest") ?? throw NotValid("tarSplitDigest", "a digest");
             }
             else if (reader.ValueTextEquals("entries"u8))
             {
-                Expect(ref reader, JsonTokenType.StartArray);
-                while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+                Expect(ref reader, JsonTokenType.StartArray, "entries");
+                for (int index = 0; reader.Read() && reader.TokenType == JsonTokenType.StartObject; index++)
                 {
-                    Add(files, ReadEntry(ref reader), contentEnd);
+                    Add(files, ReadEntry(ref reader, index), contentEnd);
                 }
 
-                Require(reader.TokenType, JsonTokenType.EndArray);
+                Require(reader.TokenType, JsonTokenType.EndArray, "entries");
             }
             else
             {
@@ -87,35 +86,30 @@ internal sealed record TableOfContents(ImmutableArray<ChunkedFile> Files, Digest
         files.Add(new(entry.Content ?? throw new InvalidDataException($"{What} has a file without a digest"), entry.Size, entry.Offset, entry.End));
     }
 
-    private static TocEntry ReadEntry(ref Utf8JsonReader reader)
+    private static TocEntry ReadEntry(ref Utf8JsonReader reader, int index)
     {
         TocEntry entry = default;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("type"u8))
             {
-                reader.Read();
-                entry.IsFile = reader.ValueTextEquals("reg"u8);
+                entry.IsFile = reader.Read() && reader.TokenType == JsonTokenType.String ? reader.ValueTextEquals("reg"u8) : throw NotValid("type", "text", index);
             }
             else if (reader.ValueTextEquals("size"u8))
             {
-                reader.Read();
-                entry.Size = reader.GetInt64();
+                entry.Size = ReadNumber(ref reader, "size", index);
             }
             else if (reader.ValueTextEquals("offset"u8))
             {
-                reader.Read();
-                entry.Offset = reader.GetInt64();
+                entry.Offset = ReadNumber(ref reader, "offset", index);
             }
             else if (reader.ValueTextEquals("endOffset"u8))
             {
-                reader.Read();
-                entry.End = reader.GetInt64();
+                entry.End = ReadNumber(ref reader, "endOffset", index);
             }
             else if (reader.ValueTextEquals("digest"u8))
             {
-                reader.Read();
-                entry.Content = reader.GetString() is { Length: > 0 } text ? Digest.Parse(text) : null;
+                entry.Content = ReadDigest(ref reader, "digest", index);
             }
             else
             {
@@ -126,19 +120,38 @@ internal sealed record TableOfContents(ImmutableArray<ChunkedFile> Files, Digest
         return entry;
     }
 
-    private static void Expect(ref Utf8JsonReader reader, JsonTokenType type)
+    private static long ReadNumber(ref Utf8JsonReader reader, string member, int? entry = null) =>
+        reader.Read() && reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out long number) ? number : throw NotValid(member, "a whole number", entry);
+
+    /// <summary>Null for an empty text.</summary>
+    private static Digest? ReadDigest(ref Utf8JsonReader reader, string member, int? entry = null)
     {
-        reader.Read();
-        Require(reader.TokenType, type);
+        if (!reader.Read() || reader.TokenType != JsonTokenType.String)
+        {
+            throw NotValid(member, "a digest", entry);
+        }
+
+        // As it is, so that what is no UTF-8 is no digest either.
+        ReadOnlySpan<byte> text = reader.ValueSpan;
+        return text.IsEmpty ? null : Digest.TryParse(Encoding.Latin1.GetString(text), out Digest digest) ? digest : throw NotValid(member, "a digest", entry);
     }
 
-    private static void Require(JsonTokenType found, JsonTokenType wanted)
+    private static void Expect(ref Utf8JsonReader reader, JsonTokenType type, string where)
+    {
+        reader.Read();
+        Require(reader.TokenType, type, where);
+    }
+
+    private static void Require(JsonTokenType found, JsonTokenType wanted, string where)
     {
         if (found != wanted)
         {
-            throw new InvalidDataException($"{What} has a {found} where there should be a {wanted}");
+            throw new InvalidDataException($"{What} has a {found} where there should be a {wanted}: {where}");
         }
     }
+
+    private static InvalidDataException NotValid(string member, string wanted, int? entry = null) =>
+        new($"{What} is not valid: {(entry is null ? "" : $"entries[{entry}].")}{member} is not {wanted}");
 
     private struct TocEntry
     {

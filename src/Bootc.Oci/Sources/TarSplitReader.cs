@@ -18,12 +18,15 @@ internal sealed class TarSplitReader(Stream lines) : IDisposable
         }
 
         TarSplitRecord record = OciJson.Parse(line, StorageJson.Default.TarSplitRecord, "its tar-split data", Limits.TarSplitLine);
-        bool valid = record.Position == _count
-            && _count < Limits.TarSplitLines
-            && record.Type is TarSplitRecord.File or TarSplitRecord.Segment
-            && record.Size is >= 0 and <= Limits.LayerSize;
-        _count++;
-        return valid ? record : throw new InvalidDataException($"its tar-split data has an unknown or misplaced record after {_count - 1}");
+        int number = _count++;
+        string? wrong = record switch
+        {
+            _ when record.Position != number || number >= Limits.TarSplitLines => $"position {record.Position}",
+            { Type: not (TarSplitRecord.File or TarSplitRecord.Segment) } => $"the unknown type {record.Type}",
+            { Size: < 0 or > Limits.LayerSize } => $"a size of {record.Size} bytes",
+            _ => null,
+        };
+        return wrong is null ? record : throw new InvalidDataException($"its tar-split data has an unknown or misplaced record after {number - 1}: it has {wrong}");
     }
 
     public void Dispose() => lines.Dispose();

@@ -51,7 +51,11 @@ internal sealed class HandMadeChunks
     /// <summary>What the table of contents will be, but for the digest of the tar-split data.</summary>
     public JsonObject Toc { get; }
 
+    /// <summary>What the tar-split data will be, in Latin-1.</summary>
     public string TarSplit { get; set; }
+
+    /// <summary>Changes the table's text, which is Latin-1, before anything is computed of it.</summary>
+    public Func<string, string> ForgeToc { get; init; } = text => text;
 
     /// <summary>An entry of the table.</summary>
     public JsonObject this[int file] => Toc["entries"]![file]!.AsObject();
@@ -60,9 +64,9 @@ internal sealed class HandMadeChunks
     public (byte[] Blob, JsonObject Annotations) Finish(Action<List<byte>>? change = null)
     {
         change?.Invoke(_blob);
-        byte[] tarSplit = Compress(Encoding.UTF8.GetBytes(TarSplit));
+        byte[] tarSplit = Compress(Encoding.Latin1.GetBytes(TarSplit));
         Toc["tarSplitDigest"] ??= Digest.Sha256(tarSplit).ToString();
-        byte[] json = Encoding.UTF8.GetBytes(Toc.ToJsonString());
+        byte[] json = Encoding.Latin1.GetBytes(ForgeToc(Toc.ToJsonString()));
         byte[] toc = Compress(json);
         JsonObject annotations = new()
         {

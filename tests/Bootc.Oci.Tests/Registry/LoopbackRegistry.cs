@@ -129,6 +129,15 @@ internal sealed class LoopbackRegistry : IAsyncDisposable
         _manifests[Tag] = (MediaTypes.Manifest, manifest);
     }
 
+    /// <summary>Serves a document, whatever it is.</summary>
+    /// <param name="reference">A tag, or a digest.</param>
+    /// <param name="mediaType">What it is served as.</param>
+    /// <param name="document">Its bytes.</param>
+    public void ServeManifest(string reference, string mediaType, byte[] document) => _manifests[reference] = (mediaType, document);
+
+    /// <summary>Serves a blob, under a digest that need not be its own.</summary>
+    public void ServeBlob(string digest, byte[] blob) => _blobs[digest] = blob;
+
     /// <summary>Puts an index before the image.</summary>
     public void PublishIndex(string platform)
     {

@@ -24,9 +24,9 @@ public sealed class TarSplitReaderTests
     }
 
     [Theory]
-    [InlineData("\"type\":2", "\"type\":3", "*unknown or misplaced record after 0")]
-    [InlineData("\"position\":1", "\"position\":2", "*unknown or misplaced record after 1")]
-    [InlineData("\"size\":3", "\"size\":-3", "*unknown or misplaced record after 1")]
+    [InlineData("\"type\":2", "\"type\":3", "*unknown or misplaced record after 0: it has the unknown type 3")]
+    [InlineData("\"position\":1", "\"position\":2", "*unknown or misplaced record after 1: it has position 2")]
+    [InlineData("\"size\":3", "\"size\":-3", "*unknown or misplaced record after 1: it has a size of -3 bytes")]
     [InlineData("\"size\":3", "\"size\":99999999999999999999", "*malformed at $.size")]
     [InlineData("Li9ldGMv\"", "Li9l?\"", "*malformed at $.payload")]
     [InlineData("0}\n", "0}", "*malformed at*")]
