@@ -21,9 +21,13 @@ public sealed record ImageIndex(int SchemaVersion, ImmutableArray<Descriptor> Ma
             throw new InvalidDataException($"the image index must have between 0 and {Limits.IndexEntries} manifests");
         }
 
-        return index.Manifests.All(entry => entry is { Size: >= 0 })
-            ? index
-            : throw new InvalidDataException("the image index names a manifest without a size");
+        if (index.MediaType is { } type && !MediaTypes.IsIndex(type))
+        {
+            throw new InvalidDataException($"the image index has media type \"{type}\"");
+        }
+
+        int unsized = index.Manifests.TakeWhile(entry => entry is { Size: >= 0 }).Count();
+        return unsized == index.Manifests.Length ? index : throw new InvalidDataException($"the image index names manifest {unsized + 1} without a size");
     }
 
     /// <summary>The first manifest that runs on a platform; where no entry names its platform, a single entry is it.</summary>

@@ -93,7 +93,7 @@ internal sealed record TableOfContents(ImmutableArray<ChunkedFile> Files, Digest
         {
             if (reader.ValueTextEquals("type"u8))
             {
-                entry.IsFile = reader.Read() && reader.TokenType == JsonTokenType.String ? reader.ValueTextEquals("reg"u8) : throw NotValid("type", "text", index);
+                entry.IsFile = reader.Read() && reader.TokenType == JsonTokenType.String ? reader.ValueSpan.SequenceEqual("reg"u8) : throw NotValid("type", "text", index);
             }
             else if (reader.ValueTextEquals("size"u8))
             {

@@ -214,6 +214,11 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
             throw new InvalidDataException($"{client.Endpoint.Host} was asked for blob {blob.Digest} from byte {_received} and gave another part of it");
         }
 
+        if (_response.Content.Headers.ContentRange?.Length is { } whole && whole != blob.Size)
+        {
+            throw new InvalidDataException($"blob {blob.Digest} has {whole} bytes at {client.Endpoint.Host}; its descriptor states {blob.Size}");
+        }
+
         if (_response.Content.Headers.ContentLength is { } length && begins + length != range.End)
         {
             throw new InvalidDataException($"blob {blob.Digest} has {begins + length} bytes at {client.Endpoint.Host}; {(IsPart ? "it was asked for up to byte" : "its descriptor states")} {range.End}");

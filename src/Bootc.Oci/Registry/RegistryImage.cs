@@ -87,9 +87,15 @@ public sealed class RegistryImage : IImageSource
     private async Task<ResolvedImage> ResolveAsync(RegistryClient client, CancellationToken cancellationToken)
     {
         Digest? wanted = _name.Digest;
+        long? size = null;
         for (int nesting = 0; nesting < MaxNesting; nesting++)
         {
             (byte[] document, Digest digest) = await GetManifestAsync(client, wanted?.ToString() ?? _name.Tag ?? "latest", wanted, cancellationToken);
+            if (size is not null && size != document.Length)
+            {
+                throw new InvalidDataException($"the manifest {digest} has {document.Length} bytes; its index states {size}");
+            }
+
             if (!DocumentKind.IsIndex(document))
             {
                 Manifest manifest = Manifest.Parse(document);
@@ -97,7 +103,9 @@ public sealed class RegistryImage : IImageSource
                 return ResolvedImage.Create(digest, manifest, document, config, _platform);
             }
 
-            wanted = ImageIndex.Parse(document).Select(_platform).Digest;
+            Descriptor entry = ImageIndex.Parse(document).Select(_platform);
+            entry.RequireDocument();
+            (wanted, size) = (entry.Digest, entry.Size);
         }
 
         throw new InvalidDataException($"image indexes of {_name} are nested more than {MaxNesting} deep");

@@ -140,7 +140,7 @@ public sealed class OciLayoutTests(PodmanStore store) : IDisposable
 
     [Theory]
     [InlineData("layers\": [", "layers\": null, \"x\": [", "the image's manifest is malformed at $.layers")]
-    [InlineData("layers\": [", "layers\": [null, ", "the image's manifest names a part without a size")]
+    [InlineData("layers\": [", "layers\": [null, ", "the image's manifest names layer 1 without a size")]
     [InlineData("\"layers\"", "\"layerz\"", "the image's manifest is malformed at *")]
     [InlineData("\"config\": {", "\"config\": null, \"x\": {", "the image's manifest is malformed at $.config")]
     [InlineData("\"config\"", "\"layers\": [], \"config\"", "the image's manifest is malformed at *")]
