@@ -26,6 +26,8 @@ public static class HostPackages
         ("umoci", "/usr/bin/umoci"),
         ("ostree", "/usr/bin/ostree"),
         ("time", "/usr/bin/time"),
+        // Writes images in its own way, as umoci does.
+        ("buildah", "/usr/bin/buildah"),
         // Judges of what we read: other tar programs, another reader and writer of images.
         ("libarchive-tools", "/usr/bin/bsdtar"),
         ("skopeo", "/usr/bin/skopeo"),

@@ -30,6 +30,9 @@ public static class Lab
     /// <summary>Debian trixie's cosign; bookworm has none.</summary>
     public static Task<DebianTree> CosignTree => Cosign.Value;
 
+    /// <summary>Debian trixie's oras; bookworm has none.</summary>
+    public static Task<DebianTree> OrasTree => Oras.Value;
+
     private static readonly Lazy<Task<DebianTree>> Sid = new(() => new DebianRecipe(
         "sid", "sid", ["composefs", "erofs-utils", "fsverity"],
         // The clock of a test machine may be ahead of the last Release file of sid.
@@ -55,6 +58,8 @@ public static class Lab
     private static readonly Lazy<Task<DebianTree>> Skopeo = new(() => new DebianRecipe("skopeo", "trixie", ["skopeo"], "--variant=extract").EnsureAsync());
 
     private static readonly Lazy<Task<DebianTree>> Cosign = new(() => new DebianRecipe("cosign", "trixie", ["cosign"], "--variant=extract").EnsureAsync());
+
+    private static readonly Lazy<Task<DebianTree>> Oras = new(() => new DebianRecipe("oras", "trixie", ["oras"], "--variant=extract").EnsureAsync());
 
     private static readonly Lazy<Task<DebianTree>> Installer = new(() => new DebianRecipe(
         "installer",
