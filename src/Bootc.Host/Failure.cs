@@ -32,13 +32,18 @@ public static class Failure
     }
 
     /// <summary>Whether a file system was full (ENOSPC, EDQUOT), anywhere in the chain of causes.</summary>
-    public static bool IsNoSpace(Exception failure)
+    public static bool IsNoSpace(Exception failure) => Has(failure, errno => errno is Errno.ENOSPC or Errno.EDQUOT);
+
+    /// <summary>Whether a program did not read what was written to it (EPIPE), anywhere in the chain of causes.</summary>
+    public static bool IsBrokenPipe(Exception failure) => Has(failure, errno => errno == Errno.EPIPE);
+
+    private static bool Has(Exception failure, Predicate<Errno> isWanted)
     {
         for (Exception? cause = failure; cause is not null; cause = cause.InnerException)
         {
             // The runtime's own file streams keep errno there.
             Errno? errno = cause is SyscallException call ? call.Errno : cause is IOException ? (Errno)cause.HResult : null;
-            if (errno is Errno.ENOSPC or Errno.EDQUOT)
+            if (errno is { } found && isWanted(found))
             {
                 return true;
             }

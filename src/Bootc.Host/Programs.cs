@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Bootc.Linux;
 using CliWrap;
 using CliWrap.Buffered;
@@ -41,39 +42,59 @@ public sealed class Programs(ILogger<Programs> logger)
         CancellationToken cancellationToken = default)
     {
         ProgramResult result = await TryRunAsync(program, arguments, input, environment, cancellationToken);
-        return result.ExitCode == 0
-            ? result.Output
-            : throw new BootcException($"{string.Join(' ', [program, .. arguments])}: exit code {result.ExitCode}{result.LastWords}");
+        return OutputOf(program, arguments, result);
+    }
+
+    /// <summary>
+    /// As <see cref="RunAsync"/>, with a standard input that is made while the program reads it. Where making it fails the input ends there, and that
+    /// failure counts, not what the program makes of half an input.
+    /// </summary>
+    /// <param name="program">Name, found on PATH.</param>
+    /// <param name="arguments">Passed as they are.</param>
+    /// <param name="feed">Writes the input.</param>
+    /// <param name="environment">Variables on top of this process's own.</param>
+    /// <param name="cancellationToken">Ends the program.</param>
+    public async Task<string> FeedAsync(
+        string program,
+        IReadOnlyList<string> arguments,
+        Func<Stream, CancellationToken, Task> feed,
+        IReadOnlyDictionary<string, string?> environment,
+        CancellationToken cancellationToken)
+    {
+        Exception? failure = null;
+        PipeSource source = PipeSource.Create(async (input, hasEnded) =>
+        {
+            try
+            {
+                await feed(input, hasEnded);
+            }
+            catch (Exception e)
+            {
+                // Where the program has ended, its exit code says why.
+                failure = e is OperationCanceledException || Failure.IsBrokenPipe(e) ? null : e;
+            }
+        });
+        try
+        {
+            return OutputOf(program, arguments, await ExecuteAsync(program, arguments, source, environment, cancellationToken));
+        }
+        finally
+        {
+            if (failure is not null)
+            {
+                ExceptionDispatchInfo.Throw(failure);
+            }
+        }
     }
 
     /// <summary>As <see cref="RunAsync"/>, of a program whose exit code says more than that it failed.</summary>
-    public async Task<ProgramResult> TryRunAsync(
+    public Task<ProgramResult> TryRunAsync(
         string program,
         IReadOnlyList<string> arguments,
         Stream? input = null,
         IReadOnlyDictionary<string, string?>? environment = null,
-        CancellationToken cancellationToken = default)
-    {
-        Command command = Cli.Wrap(program)
-            .WithArguments(arguments)
-            .WithEnvironmentVariables(environment ?? new Dictionary<string, string?>())
-            .WithStandardInputPipe(input is null ? PipeSource.Null : PipeSource.FromStream(input))
-            .WithValidation(CommandResultValidation.None);
-        logger.LogDebug("running {Program} {Arguments}", program, string.Join(' ', arguments));
-        BufferedCommandResult result;
-        try
-        {
-            result = await command.ExecuteBufferedAsync(cancellationToken);
-        }
-        catch (Win32Exception e)
-        {
-            throw new BootcException($"this step needs the program {program}, which could not be started", e);
-        }
-
-        string words = $"{result.StandardOutput.Trim()} {result.StandardError.Trim()}".Trim().ReplaceLineEndings("; ");
-        words = words.Length > LastWordsLimit ? $": … {words[^LastWordsLimit..]}" : words.Length > 0 ? $": {words}" : "";
-        return new(result.ExitCode, result.StandardOutput, words);
-    }
+        CancellationToken cancellationToken = default) =>
+        ExecuteAsync(program, arguments, input is null ? PipeSource.Null : PipeSource.FromStream(input), environment, cancellationToken);
 
     /// <summary>Runs a program that itself talks to the user, on the terminal of this process.</summary>
     /// <returns>Its exit code.</returns>
@@ -90,5 +111,34 @@ public sealed class Programs(ILogger<Programs> logger)
         {
             throw new BootcException($"{program} could not be started", e);
         }
+    }
+
+    private static string OutputOf(string program, IReadOnlyList<string> arguments, ProgramResult result) =>
+        result.ExitCode == 0
+            ? result.Output
+            : throw new BootcException($"{string.Join(' ', [program, .. arguments])}: exit code {result.ExitCode}{result.LastWords}");
+
+    private async Task<ProgramResult> ExecuteAsync(
+        string program, IReadOnlyList<string> arguments, PipeSource input, IReadOnlyDictionary<string, string?>? environment, CancellationToken cancellationToken)
+    {
+        Command command = Cli.Wrap(program)
+            .WithArguments(arguments)
+            .WithEnvironmentVariables(environment ?? new Dictionary<string, string?>())
+            .WithStandardInputPipe(input)
+            .WithValidation(CommandResultValidation.None);
+        logger.LogDebug("running {Program} {Arguments}", program, string.Join(' ', arguments));
+        BufferedCommandResult result;
+        try
+        {
+            result = await command.ExecuteBufferedAsync(cancellationToken);
+        }
+        catch (Win32Exception e)
+        {
+            throw new BootcException($"this step needs the program {program}, which could not be started", e);
+        }
+
+        string words = $"{result.StandardOutput.Trim()} {result.StandardError.Trim()}".Trim().ReplaceLineEndings("; ");
+        words = words.Length > LastWordsLimit ? $": … {words[^LastWordsLimit..]}" : words.Length > 0 ? $": {words}" : "";
+        return new(result.ExitCode, result.StandardOutput, words);
     }
 }

@@ -24,6 +24,7 @@ public enum Errno
     ETXTBSY = 26,
     ENOSPC = 28,
     EROFS = 30,
+    EPIPE = 32,
     ERANGE = 34,
     ENAMETOOLONG = 36,
     ENOSYS = 38,

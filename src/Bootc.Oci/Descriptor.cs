@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Bootc.Oci;
 
 /// <summary>What a document says about another: https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md</summary>
@@ -13,6 +15,7 @@ public sealed record Descriptor(
     public const string RefName = "org.opencontainers.image.ref.name";
 
     /// <summary>The name an OCI layout gives to this image; null where it gives none.</summary>
+    [JsonIgnore]
     public string? Name => Annotations?.GetValueOrDefault(RefName);
 
     /// <summary>Refuses what is too large to be a document that is read as a whole, before any of it is asked for.</summary>

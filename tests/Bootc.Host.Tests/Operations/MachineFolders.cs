@@ -25,6 +25,20 @@ internal sealed class MachineFolders : IDisposable
     private const string EfiVariables = "root/sys/firmware/efi/efivars";
     private const string FirstBoot = "11111111-1111-1111-1111-111111111111";
 
+    /// <summary>What podman is told on behalf of such a machine happens in a storage of the machine's own; other calls are podman's.</summary>
+    private const string OwnStorage =
+        """
+        #!/bin/sh
+        case "$TMPDIR" in
+          */root/var/tmp/*)
+            machine=${TMPDIR%/root/var/tmp/*}
+            set -- --root "$machine/podman" --runroot "$machine/podman-run" --storage-driver overlay "$@" ;;
+        esac
+        PATH=${PATH#*:}
+        exec podman "$@"
+
+        """;
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-machine");
     private ObjectId _booted = null!;
     private bool _loaderCounts;
@@ -41,6 +55,7 @@ internal sealed class MachineFolders : IDisposable
         {
             folder.WriteAtomically("systemctl", "#!/bin/sh\n", mode: 0x1ED);
             folder.WriteAtomically("systemd-run", "#!/bin/sh\n", mode: 0x1ED);
+            folder.WriteAtomically("podman", OwnStorage, mode: 0x1ED);
         }
 
         Environment.SetEnvironmentVariable("PATH", $"{programs.FullName}:{Environment.GetEnvironmentVariable("PATH")}");

@@ -11,6 +11,7 @@ internal static class ImageCommand
         Subcommands =
         {
             ImageListCommand.Create(),
+            CopyToStorageCommand.Create(),
             ImagePodmanCommand.Create(),
             PullFromDefaultStorageCommand.Create(),
         },
