@@ -22,6 +22,8 @@ public class ExitCodeTests
     [InlineData("switch", "blah://")]
     [InlineData("switch", "--transport", "floppy", "quay.io/os/edge")]
     [InlineData("delete-deployment", "xyz")]
+    [InlineData("image", "copy-to-storage", "--source", "blah://")]
+    [InlineData("image", "copy-to-storage", "--target", "two words")]
     [InlineData("loader-entries", "set-options-for-source", "--options", "quiet")]
     [InlineData("loader-entries", "set-options-for-source", "--source", "two words")]
     [InlineData("loader-entries", "set-options-for-source", "--source", "")]
@@ -51,6 +53,7 @@ public class ExitCodeTests
     [InlineData("image", "pull-from-default-storage", "localhost/app:1")]
     [InlineData("internals", "fsck")]
     [InlineData("usroverlay")]
+    [InlineData("image", "copy-to-storage", "--target", "localhost/mine")]
     [InlineData("composefs-finalize-staged")]
     public async Task Elsewhere_a_verb_for_booted_machines_says_that_it_needs_one(params string[] args)
     {
