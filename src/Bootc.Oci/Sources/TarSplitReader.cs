@@ -26,7 +26,7 @@ internal sealed class TarSplitReader(Stream lines) : IDisposable
             { Size: < 0 or > Limits.LayerSize } => $"a size of {record.Size} bytes",
             _ => null,
         };
-        return wrong is null ? record : throw new InvalidDataException($"its tar-split data has an unknown or misplaced record after {number - 1}: it has {wrong}");
+        return wrong is null ? record : throw new InvalidDataException($"its tar-split data has an unknown or misplaced record after {number}: it has {wrong}");
     }
 
     public void Dispose() => lines.Dispose();
