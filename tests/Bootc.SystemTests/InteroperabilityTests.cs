@@ -144,10 +144,9 @@ public sealed class InteroperabilityTests : IAsyncLifetime
         string name = $"{_registry.Host}/os/small";
 
         await OrasAsync(
-            "push", "--disable-path-validation", "--config", $"{PathOf("config.json")}:application/vnd.oci.image.config.v1+json", $"{name}:pushed",
-            $"{Tar}:application/vnd.oci.image.layer.v1.tar");
-        await OrasAsync("copy", "--from-ca-file", Path.Join(CertificateFolder, "ca.crt"), "--from-username", LabRegistry.User, "--from-password", LabRegistry.Password,
-            "--to-ca-file", Path.Join(CertificateFolder, "ca.crt"), "--to-username", LabRegistry.User, "--to-password", LabRegistry.Password, $"{name}:pushed", $"{name}:1");
+            "push", [.. RegistryOptions(), "--disable-path-validation", "--config", $"{PathOf("config.json")}:application/vnd.oci.image.config.v1+json", $"{name}:pushed",
+            $"{Tar}:application/vnd.oci.image.layer.v1.tar"]);
+        await OrasAsync("copy", [.. RegistryOptions("from-"), .. RegistryOptions("to-"), $"{name}:pushed", $"{name}:1"]);
 
         await ShouldBePulledAsync(["application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.layer.v1.tar"]);
     }
@@ -208,9 +207,12 @@ public sealed class InteroperabilityTests : IAsyncLifetime
             .. arguments, $"docker://{_registry.Host}/os/small:1",
         ]);
 
-    private async Task OrasAsync(string command, params string[] arguments)
-    {
-        string[] login = command == "push" ? ["--ca-file", Path.Join(CertificateFolder, "ca.crt"), "--username", LabRegistry.User, "--password", LabRegistry.Password] : [];
-        await LabProgram.RunAsync((await Lab.OrasTree).Program("oras", [command, .. login, .. arguments]));
-    }
+    private static async Task OrasAsync(string command, string[] arguments) =>
+        await LabProgram.RunAsync((await Lab.OrasTree).Program("oras", [command, .. arguments]));
+
+    /// <summary>How oras reaches the registry, which it would not ask by TLS by itself, as it is on localhost.</summary>
+    private string[] RegistryOptions(string which = "") =>
+    [
+        $"--{which}plain-http=false", $"--{which}ca-file", Path.Join(CertificateFolder, "ca.crt"), $"--{which}username", LabRegistry.User, $"--{which}password", LabRegistry.Password,
+    ];
 }
