@@ -57,10 +57,10 @@ public sealed class CopyToStorageTests : IAsyncLifetime
         string archive = _machine["copy.tar"];
         Digest manifest = await _machine.WithAsync(async machine =>
         {
+            Digest deployed = Digest.Parse(machine.Deployments.Read(machine.Booted.Id).Image!.Digest);
             using Dir directory = machine.Sysroot.OpenDir(StateLayout.Repository);
             using Repository repository = Repository.Open(directory, VerityMode.Optional);
             await using FileStream file = File.Create(archive);
-            Digest deployed = Digest.Parse(machine.Deployments.Read(machine.Booted.Id).Image!.Digest);
             return await ImageExport.Open(repository, deployed).WriteAsync(file, Target.ToString(), Steps.Silent, default);
         });
 
@@ -79,10 +79,9 @@ public sealed class CopyToStorageTests : IAsyncLifetime
     [Fact]
     public async Task A_damaged_object_stops_the_copy_before_podman_has_named_anything()
     {
-        string large = $"{new string('x', 1000)}";
+        string large = new('x', 1000);
         string damaged = Directory.EnumerateFiles(_machine["sysroot/composefs/objects"], "*", SearchOption.AllDirectories)
             .First(file => new FileInfo(file).Length == large.Length && File.ReadAllText(file) == large);
-        File.SetAttributes(damaged, FileAttributes.Normal);
         await File.WriteAllTextAsync(damaged, new string('y', large.Length));
 
         Func<Task> copying = () => CopyAsync(source: null);
