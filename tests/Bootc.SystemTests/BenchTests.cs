@@ -13,6 +13,7 @@ public sealed class BenchTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
+    [Trait("Category", "All")]
     public async Task Measures_bootc_beside_every_peer()
     {
         await HostPackages.EnsureAsync();

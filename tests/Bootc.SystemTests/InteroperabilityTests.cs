@@ -10,6 +10,7 @@ namespace Bootc.SystemTests;
 /// The same files in images that podman, skopeo, buildah, oras and umoci made and pushed to a real registry, each in its own formats. The published
 /// program pulls all of them, and what the kernel shows of the images is the files themselves.
 /// </summary>
+[Trait("Category", "All")]
 public sealed class InteroperabilityTests : IAsyncLifetime
 {
     private const string Image = "localhost/small:1";
