@@ -126,7 +126,7 @@ public sealed class GarbageCommandTests : IDisposable
     private static async Task<ProgramOutput> BootcAsync(string[] strace, params string[] arguments)
     {
         await HostPackages.EnsureAsync();
-        string[] bootc = ["dotnet", Path.Join(AppContext.BaseDirectory, "bootc.dll"), .. arguments];
+        string[] bootc = [.. BuiltProgram.Command, .. arguments];
         return strace.Length == 0
             ? await LabProgram.TryRunAsync(bootc[0], bootc[1..])
             : await LabProgram.TryRunAsync("strace", ["-f", "-qq", "-o", "/dev/null", .. strace, .. bootc]);

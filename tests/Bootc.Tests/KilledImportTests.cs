@@ -56,7 +56,7 @@ public sealed class KilledImportTests : IDisposable
     private async Task<ProgramOutput> PullAsync(params string[] strace)
     {
         await HostPackages.EnsureAsync();
-        string[] pull = ["dotnet", Path.Join(AppContext.BaseDirectory, "bootc.dll"), "internals", "oci", "pull", "--insecure", "--repo", Repo, $"oci:{_layout.Folder}"];
+        string[] pull = [.. BuiltProgram.Command, "internals", "oci", "pull", "--insecure", "--repo", Repo, $"oci:{_layout.Folder}"];
         return strace.Length == 0
             ? await LabProgram.TryRunAsync(pull[0], pull[1..])
             : await LabProgram.TryRunAsync("strace", ["-f", "-qq", .. strace, .. pull]);

@@ -11,19 +11,14 @@ internal sealed class LayoutRegistry : IDisposable
 {
     private const string Manifests = "/v2/os/edge/manifests/";
 
-    private readonly HttpListener _server = new();
+    private const int Attempts = 20;
+
+    private readonly HttpListener _server;
 
     private LayoutRegistry(string layout)
     {
         Layout = layout;
-        using (TcpListener free = new(IPAddress.Loopback, 0))
-        {
-            free.Start();
-            Host = $"localhost:{((IPEndPoint)free.LocalEndpoint).Port}";
-        }
-
-        _server.Prefixes.Add($"http://{Host}/");
-        _server.Start();
+        (_server, Host) = Listen();
         _ = Task.Run(AnswerAsync);
     }
 
@@ -49,6 +44,28 @@ internal sealed class LayoutRegistry : IDisposable
     public static LayoutRegistry Start(string layout) => new(layout);
 
     public void Dispose() => _server.Close();
+
+    /// <summary>Listens on a port that the kernel calls free; somebody else may take it in between, as HttpListener cannot be given one that is open already.</summary>
+    private static (HttpListener Server, string Host) Listen()
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            using TcpListener free = new(IPAddress.Loopback, 0);
+            free.Start();
+            string host = $"localhost:{((IPEndPoint)free.LocalEndpoint).Port}";
+            free.Stop();
+            HttpListener server = new() { Prefixes = { $"http://{host}/" } };
+            try
+            {
+                server.Start();
+                return (server, host);
+            }
+            catch (HttpListenerException) when (attempt < Attempts)
+            {
+                server.Close();
+            }
+        }
+    }
 
     private async Task AnswerAsync()
     {
