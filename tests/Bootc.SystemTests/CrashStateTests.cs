@@ -9,7 +9,7 @@ namespace Bootc.SystemTests;
 public sealed class CrashStateTests
 {
     private const int States = 300;
-    private const int StatesOfOthers = 100;
+    private const int StatesOfOthers = 60;
     private const int GoOn = 10;
 
     // The recording differs from one product to the next anyway.
