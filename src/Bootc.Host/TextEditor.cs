@@ -8,7 +8,6 @@ namespace Bootc.Host;
 public sealed class TextEditor(Programs programs)
 {
     private const string Variable = "EDITOR";
-    private const uint OwnerOnly = 0b111_000_000;
     private const uint OwnerOnlyFile = 0b110_000_000;
 
     private static readonly string[] Known = ["nano", "vim", "vi"];
@@ -19,24 +18,11 @@ public sealed class TextEditor(Programs programs)
     {
         string[] editor = Choose();
         using Dir temporary = Dir.Open(Path.GetTempPath());
-        string name = $"bootc-edit-{Guid.NewGuid():N}";
-        temporary.TryMakeDir(name, OwnerOnly);
-        try
-        {
-            using Dir folder = temporary.OpenDir(name);
-            folder.WriteAtomically(fileName, Encoding.UTF8.GetBytes(text), OwnerOnlyFile);
-            int exitCode = await programs.RunOnTerminalAsync(editor[0], [.. editor[1..], Path.Join(folder.Path, fileName)], cancellationToken);
-            if (exitCode != 0)
-            {
-                throw new BootcException($"{editor[0]}: exit code {exitCode}");
-            }
-
-            return folder.ReadBytes(fileName);
-        }
-        finally
-        {
-            temporary.TryRemoveTree(name);
-        }
+        using TemporaryFolder folder = TemporaryFolder.In(temporary, "edit");
+        using Dir files = folder.Open();
+        files.WriteAtomically(fileName, Encoding.UTF8.GetBytes(text), OwnerOnlyFile);
+        int exitCode = await programs.RunOnTerminalAsync(editor[0], [.. editor[1..], Path.Join(folder.Path, fileName)], cancellationToken);
+        return exitCode == 0 ? files.ReadBytes(fileName) : throw new BootcException($"{editor[0]}: exit code {exitCode}");
     }
 
     private static string[] Choose() =>

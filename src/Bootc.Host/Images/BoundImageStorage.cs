@@ -68,7 +68,11 @@ public sealed class BoundImageStorage
 
     /// <summary>Fetches each image that is not there yet; the first that cannot be had ends it.</summary>
     public Task PullMissingAsync(ImmutableArray<BoundImage> images, Steps steps, CancellationToken cancellationToken) =>
-        AddMissingAsync(images, name => $"Pulling the bound image {name}", name => [.. WithLogins("pull"), "--quiet", name], steps, cancellationToken);
+        AddMissingAsync(images, Pulling, PullOf, steps, cancellationToken);
+
+    /// <summary>Fetches an image, whether it is there or not.</summary>
+    public Task PullAsync(BoundImage image, Steps steps, CancellationToken cancellationToken) =>
+        steps.RunAsync(Pulling(image.Name), () => RunAsync(PullOf(image.Name), cancellationToken));
 
     /// <summary>Copies each image that is not there yet out of the storage that podman uses by default.</summary>
     public Task CopyMissingAsync(ImmutableArray<BoundImage> images, Steps steps, CancellationToken cancellationToken) =>
@@ -114,6 +118,10 @@ public sealed class BoundImageStorage
     /// <summary>A command of podman with the logins that bootc would use itself.</summary>
     public static ImmutableArray<string> WithLogins(params ReadOnlySpan<string> verbs) =>
         [.. verbs, .. RegistryFiles.FindAuthFile() is { } file ? (string[])["--authfile", file] : []];
+
+    private static string Pulling(string name) => $"Pulling the bound image {name}";
+
+    private static string[] PullOf(string name) => [.. WithLogins("pull"), "--quiet", name];
 
     private async Task AddMissingAsync(
         ImmutableArray<BoundImage> images,

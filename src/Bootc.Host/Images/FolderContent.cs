@@ -58,30 +58,29 @@ internal sealed class FolderContent(IReadOnlyList<string> folders) : ILocalConte
 
     private static IEnumerable<string> Walk(string folder, HashSet<long> sizes)
     {
-        using Dir? root = TryOpenFolder(() => Dir.TryOpen(folder));
-        if (root is null)
+        using Dir? root = Try(() => Dir.TryOpen(folder));
+        if (root is null || Try(() => root.TryStatus(".")) is not { } top)
         {
             yield break;
         }
 
-        FileStatus top = root.Status(".");
         Stack<string> waiting = new([""]);
         while (waiting.TryPop(out string? path))
         {
-            using Dir? dir = path.Length == 0 ? root.Reopen() : TryOpenFolder(() => root.TryOpenDir(path));
-            if (dir is null || !IsOnSameFilesystem(dir.TryStatus("."), top))
+            using Dir? dir = Try(() => path.Length == 0 ? root.Reopen() : root.TryOpenDir(path));
+            if (dir is null || !IsOnSameFilesystem(Try(() => dir.TryStatus(".")), top))
             {
                 continue;
             }
 
-            foreach (DirEntry entry in dir.Entries())
+            foreach (DirEntry entry in Try(dir.Entries) ?? [])
             {
                 string inner = path.Length == 0 ? entry.Text : $"{path}/{entry.Text}";
                 if (entry.Kind == FileKind.Directory && inner.Count(c => c == '/') < MaxDepth)
                 {
                     waiting.Push(inner);
                 }
-                else if (entry.Kind == FileKind.Regular && dir.TryStatus(entry.Name) is { } status && sizes.Contains(status.Size))
+                else if (entry.Kind == FileKind.Regular && Try(() => dir.TryStatus(entry.Name)) is { } status && sizes.Contains(status.Size))
                 {
                     yield return inner;
                 }
@@ -93,15 +92,17 @@ internal sealed class FolderContent(IReadOnlyList<string> folders) : ILocalConte
     private static bool IsOnSameFilesystem(FileStatus? status, FileStatus top) =>
         status is not null && status.DeviceMajor == top.DeviceMajor && status.DeviceMinor == top.DeviceMinor;
 
-    private static Dir? TryOpenFolder(Func<Dir?> open)
+    /// <summary>Null where a disk or a share does not give it, there is a link in its place, or it may not be read: what is not found is fetched.</summary>
+    private static T? Try<T>(Func<T?> read)
+        where T : class
     {
         try
         {
-            return open();
+            return read();
         }
         catch (IOException)
         {
-            return null; // a link in its place, or one that may not be read
+            return null;
         }
     }
 

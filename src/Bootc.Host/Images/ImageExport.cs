@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Bootc.Composefs.Store;
-using Bootc.Host.Deployments;
 using Bootc.Oci;
 using Bootc.Oci.Archives;
 
@@ -86,9 +85,7 @@ internal sealed class ImageExport
     {
         try
         {
-            byte[] document = DeploymentStore.ReadDocument(repository, ImageNames.Manifest(manifest));
-            byte[] config = DeploymentStore.ReadDocument(repository, ImageNames.Config(Manifest.Parse(document).Config.Digest));
-            return ResolvedImage.Restore(manifest, document, config);
+            return RecordedImage.ReadStored(repository, manifest);
         }
         catch (Exception e) when (Failure.IsExpected(e))
         {

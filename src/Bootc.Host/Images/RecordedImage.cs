@@ -37,13 +37,19 @@ internal sealed class RecordedImage(Repository repository, ImageReference refere
 
     public void Dispose() => _source?.Dispose();
 
+    /// <summary>An image as its repository has it; what is missing there or damaged fails as what reads it does.</summary>
+    public static ResolvedImage ReadStored(Repository repository, Digest manifest)
+    {
+        byte[] document = DeploymentStore.ReadDocument(repository, ImageNames.Manifest(manifest));
+        byte[] config = DeploymentStore.ReadDocument(repository, ImageNames.Config(Manifest.Parse(document).Config.Digest));
+        return ResolvedImage.Restore(manifest, document, config);
+    }
+
     private ResolvedImage? TryReadStored()
     {
         try
         {
-            byte[] document = DeploymentStore.ReadDocument(repository, ImageNames.Manifest(manifest));
-            byte[] config = DeploymentStore.ReadDocument(repository, ImageNames.Config(Manifest.Parse(document).Config.Digest));
-            return ResolvedImage.Restore(manifest, document, config);
+            return ReadStored(repository, manifest);
         }
         catch (Exception e) when (Failure.IsExpected(e))
         {

@@ -30,7 +30,7 @@ internal sealed class BoundImagePull(Machine machine, Programs programs, Steps s
             }
 
             machine.Records.BoundPull = new(image.Name);
-            await storage.PullMissingAsync([image], steps, cancellationToken);
+            await storage.PullAsync(image, steps, cancellationToken);
             machine.Sysroot.SyncFilesystem();
             machine.Records.BoundPull = null;
         }

@@ -14,7 +14,6 @@ public sealed class CopyToStorage(Machine machine, Programs programs, Steps step
     public const string DefaultName = "localhost/bootc";
 
     private const string Temporary = "var/tmp";
-    private const uint OnlyOwner = 0x1C0; // 0700: setuid programs are in what podman lays down here
 
     /// <summary>
     /// The image that <paramref name="source"/> stands for here: that of the deployment which runs where nothing is said or where it has
@@ -49,28 +48,16 @@ public sealed class CopyToStorage(Machine machine, Programs programs, Steps step
         using Repository repository = Repository.Open(directory, VerityMode.Optional);
         ImageExport export = ImageExport.Open(repository, Digest.Parse(image.Digest));
 
-        // Podman keeps what it reads from a pipe in files; they go with the folder, however podman ends.
+        // Podman keeps what it reads from a pipe in files, setuid programs among them; they go with the folder, however podman ends.
         using Dir temporary = machine.Root.OpenDir(Temporary);
-        string name = $"bootc-copy-{Guid.NewGuid():N}";
-        if (!temporary.TryMakeDir(name, OnlyOwner))
-        {
-            throw new BootcException($"{Path.Join(temporary.Path, name)} exists already; try again");
-        }
-
-        try
-        {
-            Digest? copied = null;
-            await programs.FeedAsync(
-                "podman",
-                ["load", "--quiet"],
-                async (archive, cancellation) => copied = await export.WriteAsync(archive, target.ToString(), steps, cancellation),
-                new Dictionary<string, string?> { ["TMPDIR"] = Path.Join(temporary.Path, name) },
-                cancellationToken);
-            return copied ?? throw new BootcException("podman load ended before it had read the image");
-        }
-        finally
-        {
-            temporary.TryRemoveTree(name);
-        }
+        using TemporaryFolder folder = TemporaryFolder.In(temporary, "copy");
+        Digest? copied = null;
+        await programs.FeedAsync(
+            "podman",
+            ["load", "--quiet"],
+            async (archive, cancellation) => copied = await export.WriteAsync(archive, target.ToString(), steps, cancellation),
+            new Dictionary<string, string?> { ["TMPDIR"] = folder.Path },
+            cancellationToken);
+        return copied ?? throw new BootcException("podman load ended before it had read the image");
     }
 }

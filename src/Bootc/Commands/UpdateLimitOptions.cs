@@ -20,11 +20,7 @@ internal sealed class UpdateLimitOptions
         Description = "Take an image that was built before the one that is here, even where refuse-older in bootc/update.d says not to",
     };
 
-    private readonly Option<DirectoryInfo[]> _contentFrom = new("--content-from")
-    {
-        Description = "A folder that may have files of the image, which then need not be fetched where the image says which it has (zstd:chunked); may be repeated",
-        HelpName = "DIR",
-    };
+    private readonly Option<DirectoryInfo[]> _contentFrom = ContentFrom();
 
     /// <summary>All of them.</summary>
     public Option[] All => [_maxRate, _maxBytes, _allowDowngrade, _contentFrom];
@@ -39,8 +35,19 @@ internal sealed class UpdateLimitOptions
 
     public UpdateOverrides Read(ParseResult parse) => new(parse.GetValue(_maxRate), parse.GetValue(_maxBytes), parse.GetValue(_allowDowngrade))
     {
-        ContentFrom = [.. (parse.GetValue(_contentFrom) ?? []).Select(folder => folder.FullName)],
+        ContentFrom = [.. Folders(parse, _contentFrom)],
     };
+
+    /// <summary>The option that names folders with files of images.</summary>
+    public static Option<DirectoryInfo[]> ContentFrom() => new("--content-from")
+    {
+        Description = "A folder that may have files of the image, which then need not be fetched where the image says which it has (zstd:chunked); may be repeated",
+        HelpName = "DIR",
+    };
+
+    /// <summary>The absolute paths that <see cref="ContentFrom"/> was given.</summary>
+    public static IEnumerable<string> Folders(ParseResult parse, Option<DirectoryInfo[]> contentFrom) =>
+        (parse.GetValue(contentFrom) ?? []).Select(folder => folder.FullName);
 
     private static Option<ByteLimit?> Limit(string name, long least, string helpName, string wanted, string description) => new(name)
     {

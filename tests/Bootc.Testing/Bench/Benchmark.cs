@@ -16,9 +16,7 @@ public sealed record BenchSizes(int DumpEntries, int MemoryEntries, int StartsPe
     public static BenchSizes Tiny { get; } = new(DumpEntries: 100, MemoryEntries: 100, StartsPerRun: 2, LargeMegabytes: 8);
 }
 
-/// <summary>
-/// Measures the published bootc beside the programs that do the same jobs.
-/// </summary>
+/// <summary>Measures the published bootc beside the programs that do the same jobs, without a network.</summary>
 /// <param name="image">What is imported.</param>
 /// <param name="sizes">How much is measured.</param>
 /// <param name="folder">Where everybody writes; it decides the file system.</param>

@@ -15,11 +15,7 @@ internal static class OciPullCommand
     {
         Option<string> repository = new("--repo") { Description = "The composefs repository; made where there is none", HelpName = "DIR", Required = true };
         Option<bool> insecure = new("--insecure") { Description = "Do without fs-verity where kernel or file system have none" };
-        Option<DirectoryInfo[]> contentFrom = new("--content-from")
-        {
-            Description = "A folder that may have files of the image, which then need not be fetched of zstd:chunked layers; may be repeated",
-            HelpName = "DIR",
-        };
+        Option<DirectoryInfo[]> contentFrom = UpdateLimitOptions.ContentFrom();
         Argument<ImageReference> reference = new("REFERENCE")
         {
             Description = "The image: docker://NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME|:@INDEX], dir:DIR or containers-storage:NAME",
@@ -38,7 +34,7 @@ internal static class OciPullCommand
                 parse.GetValue(insecure) ? VerityMode.Optional : VerityMode.Required,
                 parse.GetRequiredValue(reference),
                 new Programs(loggers.CreateLogger<Programs>()),
-                [.. (parse.GetValue(contentFrom) ?? []).Select(folder => folder.FullName)],
+                [.. UpdateLimitOptions.Folders(parse, contentFrom)],
                 progress.Steps,
                 cancellationToken);
             parse.InvocationConfiguration.Output.WriteLine(ImportedImageJson.Render(image));
