@@ -36,9 +36,11 @@ internal static class TestCommand
             await LabImages.Debian;
             // Virtual machines are waited for most of the time; what they leave of the processors finds bugs meanwhile.
             Task<bool> fuzzing = FuzzAsync(cancellationToken);
-            foreach (string project in TestProjects())
+            // Quick ones first: what is broken shows early.
+            foreach (IGrouping<bool, string> stage in TestProjects().GroupBy(IsOfMachines).OrderBy(stage => stage.Key))
             {
-                results += await TestAsync(project, all, cancellationToken);
+                IEnumerable<Task<TestResults>> lanes = stage.GroupBy(IsOfHost).Select(lane => TestInTurnAsync(lane, all, cancellationToken));
+                results = (await Task.WhenAll(lanes)).Aggregate(results, (sum, lane) => sum + lane);
             }
 
             results += await fuzzing ? TestResults.OnePassed : TestResults.Crashed;
@@ -49,10 +51,23 @@ internal static class TestCommand
     }
 
     private static IEnumerable<string> TestProjects() =>
-        Directory.EnumerateFiles(Checkout.PathOf("tests"), "*Tests.csproj", SearchOption.AllDirectories)
-            // Quick ones first: what is broken shows early.
-            .OrderBy(p => p.EndsWith("SystemTests.csproj", StringComparison.Ordinal))
-            .ThenBy(p => p, StringComparer.Ordinal);
+        Directory.EnumerateFiles(Checkout.PathOf("tests"), "*Tests.csproj", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
+
+    private static bool IsOfMachines(string project) => project.EndsWith("SystemTests.csproj", StringComparison.Ordinal);
+
+    // As long as all other rooms together, and mostly waiting for what it starts: beside them.
+    private static bool IsOfHost(string project) => project.EndsWith("Host.Tests.csproj", StringComparison.Ordinal);
+
+    private static async Task<TestResults> TestInTurnAsync(IEnumerable<string> projects, bool all, CancellationToken cancellationToken)
+    {
+        TestResults results = new(0, 0, 0);
+        foreach (string project in projects)
+        {
+            results += await TestAsync(project, all, cancellationToken);
+        }
+
+        return results;
+    }
 
     private static async Task<TestResults> TestAsync(string project, bool all, CancellationToken cancellationToken)
     {
@@ -64,9 +79,11 @@ internal static class TestCommand
         string[] filter = all ? [] : ["--filter", "Category!=All"];
         // A test that hangs is to be named and not to take the rest of the run with it.
         string[] blame = ["--blame-hang-timeout", "30m", "--blame-hang-dump-type", "none"];
+        // Machines take minutes each: whoever waits sees them come.
+        string[] console = IsOfMachines(project) ? ["--logger", "console;verbosity=normal"] : [];
         bool good = await DotnetAsync(
             $"Testing {name}",
-            ["test", project, "--no-build", "--nologo", "--results-directory", folder, "--logger", $"trx;LogFileName={name}.trx", .. blame, .. filter],
+            ["test", project, "--no-build", "--nologo", "--results-directory", folder, "--logger", $"trx;LogFileName={name}.trx", .. console, .. blame, .. filter],
             cancellationToken);
         // A room without tests leaves no file, and is no failure.
         TestResults results = File.Exists(trx) ? TestResults.Read(trx) : new(0, 0, 0);
