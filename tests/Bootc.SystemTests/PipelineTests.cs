@@ -54,6 +54,18 @@ public sealed class PipelineTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_image_with_a_mistake_is_not_pushed()
+    {
+        await File.AppendAllTextAsync(Path.Join(_folder.FullName, "Containerfile"), "RUN mkdir /usr/etc\n");
+
+        ProgramOutput published = await TryRunAsync(Checkout.PathOf("images", "pipeline", "publish"), Image, "bad", _folder.FullName);
+
+        published.ExitCode.Should().NotBe(0);
+        published.Error.Should().Contain("Failed lint: etc-usretc: ").And.Contain("error: Checks failed: 1");
+        (await TryRunAsync("skopeo", "inspect", $"docker://{Image}:bad")).ExitCode.Should().NotBe(0);
+    }
+
+    [Fact]
     public async Task A_signed_image_can_be_checked_under_every_tag_and_an_unsigned_one_is_refused()
     {
         string key = await MakeKeyAsync();
