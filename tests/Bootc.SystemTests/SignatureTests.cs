@@ -18,11 +18,10 @@ namespace Bootc.SystemTests;
 public sealed class SignatureTests : IAsyncLifetime
 {
     private const string Repository = "os/signed";
-    private const string Passphrase = "of the lab";
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-signatures");
     private LabRegistry _registry = null!;
-    private DebianTree _skopeo = null!;
+    private SigningSkopeo _skopeo = null!;
     private DebianTree _cosign = null!;
 
     private string Name => $"{_registry.Host}/{Repository}";
@@ -32,13 +31,12 @@ public sealed class SignatureTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _registry = await LabRegistry.StartAsync();
-        _skopeo = await Lab.SkopeoTree;
+        _skopeo = await SigningSkopeo.StartAsync(_registry, _folder);
         _cosign = await Lab.CosignTree;
         Directory.CreateDirectory(Path.Join(Root, "etc"));
         await LabProgram.RunAsync("cp", ["-a", _registry.Configuration, Path.Join(Root, "etc/containers")]);
         Directory.CreateDirectory(Path.Join(Root, "etc/containers/registries.d"));
-        UseAttachments($"docker:\n  {_registry.Host}:\n    use-sigstore-attachments: true\n");
-        await File.WriteAllTextAsync(PathOf("passphrase"), Passphrase);
+        UseAttachments(SigningSkopeo.UseAttachments(_registry.Host));
         await MakeKeyAsync("key");
         await MakeKeyAsync("other");
     }
@@ -52,8 +50,8 @@ public sealed class SignatureTests : IAsyncLifetime
     [Fact]
     public async Task What_skopeo_signed_is_accepted_for_its_name_and_no_other()
     {
-        await PublishAsync("1", "--sign-by-sigstore-private-key", PathOf("key.private"), "--sign-passphrase-file", PathOf("passphrase"));
-        await SkopeoAsync("copy", "--remove-signatures", $"docker://{Name}:1", $"docker://{Name}:2");
+        await PublishAsync("1", _skopeo.SignBy("key"));
+        await _skopeo.RunAsync("copy", "--remove-signatures", $"docker://{Name}:1", $"docker://{Name}:2");
         SetPolicy(SignedBy("key"));
 
         (await ObjectionAsync(":1")).Should().BeNull();
@@ -108,8 +106,8 @@ public sealed class SignatureTests : IAsyncLifetime
 
     private async Task MakeKeyAsync(string name)
     {
-        await _skopeo.RunAsync("skopeo", ["generate-sigstore-key", "--output-prefix", PathOf(name), "--passphrase-file", PathOf("passphrase")]);
-        File.Copy(PathOf($"{name}.pub"), Path.Join(Root, $"{name}.pub"));
+        await _skopeo.MakeKeyAsync(name);
+        File.Copy(_skopeo.PublicKey(name), Path.Join(Root, $"{name}.pub"));
     }
 
     /// <summary>Makes an image the one that a tag stands for, and gives the digest of its manifest.</summary>
@@ -117,17 +115,9 @@ public sealed class SignatureTests : IAsyncLifetime
     {
         TestLayout layout = new(Directory.CreateDirectory(PathOf($"layout-{tag}")).FullName);
         layout.AddLayer(TestLayout.Skeleton).Finish(labels: """{"containers.bootc":"1"}""");
-        await SkopeoAsync(["copy", .. options, $"oci:{layout.Folder}", $"docker://{Name}:{tag}"]);
-        return (await SkopeoAsync("inspect", "--format", "{{.Digest}}", $"docker://{Name}:{tag}")).Trim();
+        await _skopeo.RunAsync(["copy", .. options, $"oci:{layout.Folder}", $"docker://{Name}:{tag}"]);
+        return (await _skopeo.RunAsync("inspect", "--format", "{{.Digest}}", $"docker://{Name}:{tag}")).Trim();
     }
-
-    private async Task<string> SkopeoAsync(params string[] arguments) => await LabProgram.RunAsync(_skopeo
-        .Program("skopeo", ["--policy", Path.Join(_registry.Configuration, "policy.json"), "--registries.d", Path.Join(Root, "etc/containers/registries.d"), .. arguments])
-        .WithEnvironmentVariables(e => e
-            .Set("REGISTRY_AUTH_FILE", Path.Join(_registry.Configuration, "auth.json"))
-            .Set("SSL_CERT_FILE", Authority)));
-
-    private string Authority => Path.Join(_registry.Configuration, "certs.d", _registry.Host, "ca.crt");
 
     private async Task CosignAsync(string digest)
     {
@@ -135,8 +125,8 @@ public sealed class SignatureTests : IAsyncLifetime
         Directory.CreateDirectory(PathOf("docker"));
         File.Copy(Path.Join(_registry.Configuration, "auth.json"), PathOf("docker/config.json"));
         await LabProgram.RunAsync(_cosign
-            .Program("cosign", ["sign", "--yes", "--tlog-upload=false", "--key", PathOf("key.private"), "--registry-cacert", Authority, $"{Name}@{digest}"])
-            .WithEnvironmentVariables(e => e.Set("COSIGN_PASSWORD", Passphrase).Set("DOCKER_CONFIG", PathOf("docker")).Set("HOME", _folder.FullName)));
+            .Program("cosign", ["sign", "--yes", "--tlog-upload=false", "--key", _skopeo.PrivateKey("key"), "--registry-cacert", _skopeo.Authority, $"{Name}@{digest}"])
+            .WithEnvironmentVariables(e => e.Set("COSIGN_PASSWORD", SigningSkopeo.Passphrase).Set("DOCKER_CONFIG", PathOf("docker")).Set("HOME", _folder.FullName)));
     }
 
     /// <summary>Why an image is refused; null where it is not.</summary>

@@ -30,6 +30,9 @@ public static class Lab
     /// <summary>Debian trixie's cosign; bookworm has none.</summary>
     public static Task<DebianTree> CosignTree => Cosign.Value;
 
+    /// <summary>A program that needs no library: all that a container image needs.</summary>
+    public static Task<DebianTree> BusyboxTree => Busybox.Value;
+
     /// <summary>Debian trixie's oras; bookworm has none.</summary>
     public static Task<DebianTree> OrasTree => Oras.Value;
 
@@ -60,6 +63,8 @@ public static class Lab
     private static readonly Lazy<Task<DebianTree>> Cosign = new(() => new DebianRecipe("cosign", "trixie", ["cosign"], "--variant=extract").EnsureAsync());
 
     private static readonly Lazy<Task<DebianTree>> Oras = new(() => new DebianRecipe("oras", "trixie", ["oras"], "--variant=extract").EnsureAsync());
+
+    private static readonly Lazy<Task<DebianTree>> Busybox = new(() => new DebianRecipe("busybox", "bookworm", ["busybox-static"], "--variant=extract").EnsureAsync());
 
     private static readonly Lazy<Task<DebianTree>> Installer = new(() => new DebianRecipe(
         "installer",

@@ -18,7 +18,7 @@ internal static class PowerCutsCommand
             DefaultValueFactory = _ => new(Path.Join(Checkout.Artifacts, "power-cuts.txt")),
         };
         Option<int?> seed = new("--seed") { Description = "The first seed; by default the one after the last of the report" };
-        Command command = new("power-cuts", "Cut the power of machines while they are installed, stage, apply, roll back and collect, and see that they come up") { count, report, seed };
+        Command command = new("power-cuts", "Cut the power of machines while they are installed, stage, apply, roll back, collect and are repaired, and see that they come up") { count, report, seed };
         command.SetAction((parse, _) => RunAsync(parse.GetValue(count), parse.GetValue(report)!, parse.GetValue(seed)));
         return command;
     }

@@ -11,6 +11,24 @@ namespace Bootc.Testing.PowerCuts;
 /// <param name="Allowed">The versions that may run afterwards; after an install that is also nothing.</param>
 public sealed record CutOperation(string Name, string? Preparation, string? Command, double LongestSeconds, bool StartsUpdated, params int[] Allowed)
 {
+    // What the machine can go back to loses its entry and its kernel, and a file that nobody reads at boot is cut short.
+    private const string Damage =
+        """
+        set -e
+        entry=$(grep -L "$(grep -o 'composefs=[^ ]*' /proc/cmdline)" /boot/loader/entries/bootc_*.conf)
+        truncate -s 1M "/boot$(sed -n 's/^initrd *//p' "$entry")"
+        rm "$entry"
+        mount --bind /sysroot /mnt && mount -o remount,bind,rw /mnt
+        file=$(find /usr/share/doc -xdev -type f -size +8k | sort | head -1)
+        object=$(find /mnt/composefs/objects -type f -size $(stat -c %s "$file")c -exec cmp -s {} "$file" \; -print | head -1)
+        truncate -s 100 "$object"
+        umount /mnt
+        sync
+        """;
+
+    /// <summary>What is run after the cut, before the next upgrade; null for nothing.</summary>
+    public string? Recovery { get; private init; }
+
     /// <summary>All of them.</summary>
     public static IReadOnlyList<CutOperation> All { get; } =
     [
@@ -19,6 +37,7 @@ public sealed record CutOperation(string Name, string? Preparation, string? Comm
         new("finalize", "bootc upgrade --quiet && sync", "systemctl stop bootc-finalize-staged.service", 4, StartsUpdated: false, 1, 2),
         new("rollback", null, "bootc rollback", 2, StartsUpdated: true, 1, 2),
         new("collect garbage", null, "bootc internals composefs-gc", 4, StartsUpdated: true, 2),
+        new("repair", Damage, "bootc doctor --fix --quiet", 30, StartsUpdated: true, 2) { Recovery = "bootc doctor --fix --quiet && bootc doctor --quiet" },
     ];
 }
 

@@ -60,6 +60,11 @@ public sealed class PowerCutLab : IAsyncDisposable
             {
                 await CutAsync(machine, cut);
                 version = await LookAsync(machine, cut, problems);
+                if (cut.Operation.Recovery is { } recovery)
+                {
+                    await machine.RunAsync(recovery);
+                }
+
                 await ConvergeAsync(machine, problems);
             }
             catch (Exception e) when (e is InvalidOperationException or TimeoutException or IOException)
