@@ -12,7 +12,7 @@ public sealed class HealthRollbackTests : IAsyncLifetime
     private const string HangInInitrd =
         """
         RUN scripts=/usr/share/initramfs-tools/scripts && sed -i 's/sleep 300/sleep 10/' $scripts/init-premount/bootc && \
-            printf '#!/bin/sh\n[ "$1" = prereqs ] || sleep 100000\n' > $scripts/local-top/lab-hang && chmod 755 $scripts/local-top/lab-hang && \
+            printf '#!/bin/sh\ncase $1 in prereqs) echo bootc;; *) sleep 100000;; esac\n' > $scripts/init-premount/lab-hang && chmod 755 $scripts/init-premount/lab-hang && \
             kver=$(ls /usr/lib/modules) && mkinitramfs -o /usr/lib/modules/$kver/initramfs.img $kver && rm -rf /var/tmp/* /var/log/*
         """;
 

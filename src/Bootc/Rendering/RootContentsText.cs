@@ -1,6 +1,7 @@
-using System.Collections.Immutable;
+using System.Buffers;
+using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Bootc.Host.Lints;
 
 namespace Bootc.Rendering;
@@ -8,6 +9,8 @@ namespace Bootc.Rendering;
 /// <summary>What <c>container inspect</c> shows, as rows or as upstream's JSON.</summary>
 internal static class RootContentsText
 {
+    private static readonly JsonWriterOptions Pretty = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true, NewLine = "\n" };
+
     public static string Render(RootContents contents)
     {
         List<(string Name, string Value)> rows = [("Kernel", contents.Kernel?.Version ?? "<none>")];
@@ -21,16 +24,34 @@ internal static class RootContentsText
         return string.Concat(rows.Select(row => $"{row.Name.PadLeft(width)}: {PlainLine.Of(row.Value)}\n"));
     }
 
-    public static string RenderJson(RootContents contents) => JsonSerializer.Serialize(
-        new(contents.Kargs, contents.Kernel is { } kernel ? new(kernel.Version, kernel.IsUnified) : null), RootContentsJson.Default.RootContentsDocument) + "\n";
+    public static string RenderJson(RootContents contents)
+    {
+        ArrayBufferWriter<byte> output = new();
+        using (Utf8JsonWriter json = new(output, Pretty))
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("kargs");
+            foreach (string karg in contents.Kargs)
+            {
+                json.WriteStringValue(karg);
+            }
+
+            json.WriteEndArray();
+            if (contents.Kernel is { } kernel)
+            {
+                json.WriteStartObject("kernel");
+                json.WriteString("version", kernel.Version);
+                json.WriteBoolean("unified", kernel.IsUnified);
+                json.WriteEndObject();
+            }
+            else
+            {
+                json.WriteNull("kernel");
+            }
+
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(output.WrittenSpan) + "\n";
+    }
 }
-
-/// <summary>Upstream's document of <c>container inspect</c>.</summary>
-internal sealed record RootContentsDocument(ImmutableArray<string> Kargs, RootKernelDocument? Kernel);
-
-/// <summary>The kernel in it.</summary>
-internal sealed record RootKernelDocument(string Version, bool Unified);
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
-[JsonSerializable(typeof(RootContentsDocument))]
-internal sealed partial class RootContentsJson : JsonSerializerContext;
