@@ -34,7 +34,11 @@ public sealed class BoundImageMachineTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        await _machine.DisposeAsync();
+        if (_machine is not null)
+        {
+            await _machine.DisposeAsync();
+        }
+
         await _registry.DisposeAsync();
         _folder.Delete(recursive: true);
     }

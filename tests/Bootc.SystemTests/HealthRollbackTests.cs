@@ -30,7 +30,11 @@ public sealed class HealthRollbackTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        await _machine.DisposeAsync();
+        if (_machine is not null)
+        {
+            await _machine.DisposeAsync();
+        }
+
         await _registry.DisposeAsync();
     }
 

@@ -36,11 +36,9 @@ internal static class TestCommand
             await LabImages.Debian;
             // Virtual machines are waited for most of the time; what they leave of the processors finds bugs meanwhile.
             Task<bool> fuzzing = FuzzAsync(cancellationToken);
-            // Quick ones first: what is broken shows early.
-            foreach (IGrouping<bool, string> stage in TestProjects().GroupBy(IsOfMachines).OrderBy(stage => stage.Key))
+            foreach (string project in TestProjects())
             {
-                IEnumerable<Task<TestResults>> lanes = stage.GroupBy(IsOfHost).Select(lane => TestInTurnAsync(lane, all, cancellationToken));
-                results = (await Task.WhenAll(lanes)).Aggregate(results, (sum, lane) => sum + lane);
+                results += await TestAsync(project, all, cancellationToken);
             }
 
             results += await fuzzing ? TestResults.OnePassed : TestResults.Crashed;
@@ -51,23 +49,12 @@ internal static class TestCommand
     }
 
     private static IEnumerable<string> TestProjects() =>
-        Directory.EnumerateFiles(Checkout.PathOf("tests"), "*Tests.csproj", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
+        Directory.EnumerateFiles(Checkout.PathOf("tests"), "*Tests.csproj", SearchOption.AllDirectories)
+            // Quick ones first: what is broken shows early.
+            .OrderBy(IsOfMachines)
+            .ThenBy(p => p, StringComparer.Ordinal);
 
     private static bool IsOfMachines(string project) => project.EndsWith("SystemTests.csproj", StringComparison.Ordinal);
-
-    // As long as all other rooms together, and mostly waiting for what it starts: beside them.
-    private static bool IsOfHost(string project) => project.EndsWith("Host.Tests.csproj", StringComparison.Ordinal);
-
-    private static async Task<TestResults> TestInTurnAsync(IEnumerable<string> projects, bool all, CancellationToken cancellationToken)
-    {
-        TestResults results = new(0, 0, 0);
-        foreach (string project in projects)
-        {
-            results += await TestAsync(project, all, cancellationToken);
-        }
-
-        return results;
-    }
 
     private static async Task<TestResults> TestAsync(string project, bool all, CancellationToken cancellationToken)
     {
