@@ -1,2 +1,3 @@
-// Machines share two processors, and refusals compare the whole machine before and after. Pulls leave it alone and mostly wait: those that say so are beside.
-[assembly: CollectionBehavior(CollectionBehavior.CollectionPerAssembly, MaxParallelThreads = -1)]
+// As many as the processors that this is measured on: a guest has one.
+[assembly: CollectionBehavior(CollectionBehavior.CollectionPerClass, MaxParallelThreads = 2)]
+[assembly: TestCollectionOrderer("Bootc.SystemTests.LongestFirst", "Bootc.SystemTests")]

@@ -3,6 +3,7 @@ using Bootc.Testing;
 namespace Bootc.SystemTests;
 
 /// <summary>Disks that somebody uses, which no option lets an install have. A loop device is the disk.</summary>
+[Collection(ThisMachine.Collection)]
 public sealed class BusyDiskTests : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-busy");

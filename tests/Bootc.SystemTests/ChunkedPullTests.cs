@@ -11,7 +11,6 @@ namespace Bootc.SystemTests;
 /// Layers that skopeo wrote as zstd:chunked, in a real registry: of an update little more than the new files is fetched, and the image is the same as one that
 /// was fetched as a whole.
 /// </summary>
-[Collection(Pulls.Collection)]
 public sealed class ChunkedPullTests : IAsyncLifetime
 {
     private const int Files = 3000;

@@ -7,6 +7,7 @@ namespace Bootc.SystemTests;
 /// Installs to a disk image file that grows until the file system it is in is full. The kernel then fails any write to the loop
 /// device, whoever made it: sfdisk, mkfs, or the file system of the new root, and that only when it is synced.
 /// </summary>
+[Collection(ThisMachine.Collection)]
 public sealed class FailingDiskTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-failing-disk");

@@ -5,6 +5,7 @@ using Bootc.Testing;
 namespace Bootc.SystemTests;
 
 /// <summary>Places that turn out to be too small when an install has begun to write.</summary>
+[Collection(ThisMachine.Collection)]
 public sealed partial class FullDiskTests : IDisposable
 {
     // $1 is the folder: a layout with a layer that is small as long as it is compressed.

@@ -11,7 +11,6 @@ namespace Bootc.SystemTests;
 /// The published program is killed while it pulls from a real registry, and connections to it are cut, slow, or change what passes. The next one
 /// goes on where it stopped.
 /// </summary>
-[Collection(Pulls.Collection)]
 public sealed class InterruptedPullTests : IAsyncLifetime
 {
     private const string Name = "os/interrupted:stable";

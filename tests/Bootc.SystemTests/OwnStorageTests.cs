@@ -4,6 +4,7 @@ using CliWrap;
 namespace Bootc.SystemTests;
 
 /// <summary>Installs out of storage that the test made with podman: altered, of another driver, a user's, or with tags that move.</summary>
+[Collection(ThisMachine.Collection)]
 public sealed class OwnStorageTests : IDisposable
 {
     private const string Image = "localhost/own:now";

@@ -6,6 +6,7 @@ namespace Bootc.SystemTests;
 /// Installs that cannot be, run as users run them: each ends with one clear line, and leaves nothing mounted, attached or
 /// half-made on this machine.
 /// </summary>
+[Collection(ThisMachine.Collection)]
 public sealed class RefusalTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-refusal");

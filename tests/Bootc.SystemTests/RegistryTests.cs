@@ -4,7 +4,6 @@ using Bootc.Testing;
 namespace Bootc.SystemTests;
 
 /// <summary>The published program pulls images/debian from a real registry, by TLS and with a login.</summary>
-[Collection(Pulls.Collection)]
 public sealed class RegistryTests : IAsyncLifetime
 {
     private const string Name = "os/debian:stable";

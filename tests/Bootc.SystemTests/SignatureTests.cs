@@ -14,7 +14,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Bootc.SystemTests;
 
 /// <summary>Images in a real registry, signed by cosign and by skopeo, before policies as podman has them.</summary>
-[Collection(Pulls.Collection)]
 public sealed class SignatureTests : IAsyncLifetime
 {
     private const string Repository = "os/signed";

@@ -4,8 +4,7 @@ using Bootc.Testing.Vm;
 namespace Bootc.SystemTests;
 
 /// <summary>
-/// A real registry, and machines that run from overlays of one installed disk, each following an image of its own there. They have one
-/// processor each, so that two can be at work at a time.
+/// A real registry, and machines that run from overlays of one installed disk, each following an image of its own there.
 /// </summary>
 public sealed class UpdateLab : IAsyncDisposable
 {
@@ -36,7 +35,7 @@ public sealed class UpdateLab : IAsyncDisposable
     /// <param name="reboots">Whether it reboots by itself as often as it likes.</param>
     public async Task<FollowingMachine> StartMachineAsync(string name, bool reboots = false)
     {
-        FollowingMachine machine = new(this, name, await KeptMachine.StartAsync(_installed.State, name, processors: 1, reboots));
+        FollowingMachine machine = new(this, name, await KeptMachine.StartAsync(_installed.State, name, reboots));
         await machine.PublishAsync(1, karg: 1);
         await machine.RunAsync(Registry.ScriptForGuests);
         await machine.RunAsync($"bootc switch --mutate-in-place {machine.Source}");

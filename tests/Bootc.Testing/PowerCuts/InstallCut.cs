@@ -72,7 +72,7 @@ internal static class InstallCut
 
     private static async Task<int> BootAsync(PowerCut cut, string disk)
     {
-        await using KeptMachine machine = await KeptMachine.StartAsync(new(disk), $"cut-{cut.Seed}-installed", processors: 1);
+        await using KeptMachine machine = await KeptMachine.StartAsync(new(disk), $"cut-{cut.Seed}-installed");
         await machine.RunAsync("find /usr -xdev -type f -print0 | xargs -0 cat > /dev/null");
         return int.Parse(await machine.RunAsync("cat /usr/share/lab-version"));
     }

@@ -7,7 +7,7 @@ public sealed record BootResult(GuestReport Report, string Console, MachineState
 public static class Guest
 {
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(8);
-    private static readonly TimeSpan PowerOffLimit = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan PowerOffLimit = TimeSpan.FromMinutes(4);
 
     /// <summary>Boots a machine, has it answer the probe and switch itself off.</summary>
     /// <remarks>Tried once more when it takes too long: emulated processors do get stuck now and then.</remarks>

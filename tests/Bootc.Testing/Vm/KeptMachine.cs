@@ -16,20 +16,16 @@ public sealed class KeptMachine : IAsyncDisposable
     private static readonly TimeSpan ShutdownLimit = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(10);
 
-    private const int FrozenProcessors = 1;
-
     private readonly string _name;
     private readonly MachineState _state;
-    private readonly int _processors;
     private readonly bool _reboots;
     private RunningGuest _guest;
     private int _boots = 1;
 
-    private KeptMachine(string name, MachineState state, int processors, bool reboots, RunningGuest guest)
+    private KeptMachine(string name, MachineState state, bool reboots, RunningGuest guest)
     {
         _name = name;
         _state = state;
-        _processors = processors;
         _reboots = reboots;
         _guest = guest;
     }
@@ -37,12 +33,11 @@ public sealed class KeptMachine : IAsyncDisposable
     /// <summary>Starts a machine on a copy of another's disk, and waits until it is up.</summary>
     /// <param name="machine">The other one.</param>
     /// <param name="name">What it is for.</param>
-    /// <param name="processors">How many it has: one, where another machine runs beside it.</param>
     /// <param name="reboots">Whether it reboots by itself as often as it likes; then nothing but <see cref="RebootUntilAsync"/> reboots it.</param>
-    public static async Task<KeptMachine> StartAsync(MachineState machine, string name, int processors = Qemu.DefaultProcessors, bool reboots = false)
+    public static async Task<KeptMachine> StartAsync(MachineState machine, string name, bool reboots = false)
     {
         MachineState copy = await machine.BranchAsync(Guest.NewFolder(name), CancellationToken.None);
-        return new(name, copy, processors, reboots, await BootAsync(copy, processors, reboots, $"{name}-1"));
+        return new(name, copy, reboots, await BootAsync(copy, reboots, $"{name}-1"));
     }
 
     /// <summary>Has a copy of a machine go on where it was frozen.</summary>
@@ -52,19 +47,19 @@ public sealed class KeptMachine : IAsyncDisposable
     {
         MachineState copy = await machine.State.BranchAsync(Guest.NewFolder(name), CancellationToken.None);
         RunningGuest guest = await RunningGuest.StartAsync(
-            [.. await ArgumentsAsync(copy), .. machine.Arguments], Guest.NewFolder($"{name}-1"), processors: FrozenProcessors);
-        KeptMachine kept = new(name, copy, FrozenProcessors, reboots: false, guest);
+            [.. await ArgumentsAsync(copy), .. machine.Arguments], Guest.NewFolder($"{name}-1"));
+        KeptMachine kept = new(name, copy, reboots: false, guest);
         await kept.WaitForAnswerAsync("true", _ => true);
         return kept;
     }
 
-    /// <summary>Starts a machine of one processor on a copy of another's disk, prepares it, and freezes it.</summary>
+    /// <summary>Starts a machine on a copy of another's disk, prepares it, and freezes it.</summary>
     /// <param name="machine">The other one.</param>
     /// <param name="name">What it is for.</param>
     /// <param name="prepare">Does something with it.</param>
     public static async Task<FrozenMachine> FreezeAsync(MachineState machine, string name, Func<KeptMachine, Task> prepare)
     {
-        KeptMachine kept = await StartAsync(machine, name, FrozenProcessors);
+        KeptMachine kept = await StartAsync(machine, name);
         await using (kept)
         {
             await prepare(kept);
@@ -75,7 +70,7 @@ public sealed class KeptMachine : IAsyncDisposable
 
         string monitor = Path.Join(Path.GetTempPath(), $"bootc-lab-{Guid.NewGuid():N}");
         await using RunningGuest guest = await RunningGuest.BootAsync(
-            [.. await ArgumentsAsync(kept._state), .. FrozenMachine.MonitorArguments(monitor)], Guest.NewFolder($"{name}-frozen"), FrozenProcessors);
+            [.. await ArgumentsAsync(kept._state), .. FrozenMachine.MonitorArguments(monitor)], Guest.NewFolder($"{name}-frozen"));
         return await FrozenMachine.FreezeAsync(guest.Qemu, monitor, kept._state);
     }
 
@@ -211,13 +206,13 @@ public sealed class KeptMachine : IAsyncDisposable
     private async Task StartAgainAsync()
     {
         await _guest.DisposeAsync();
-        _guest = await BootAsync(_state, _processors, _reboots, $"{_name}-{++_boots}");
+        _guest = await BootAsync(_state, _reboots, $"{_name}-{++_boots}");
     }
 
     private Task<GuestAnswer> RunAsync(string command, TimeSpan atMost) => _guest.Shell.RunAsync(command, atMost);
 
-    private static async Task<RunningGuest> BootAsync(MachineState state, int processors, bool reboots, string name) =>
-        await RunningGuest.BootAsync(await ArgumentsAsync(state), Guest.NewFolder(name), processors, reboots);
+    private static async Task<RunningGuest> BootAsync(MachineState state, bool reboots, string name) =>
+        await RunningGuest.BootAsync(await ArgumentsAsync(state), Guest.NewFolder(name), reboots);
 
     private static async Task<string[]> ArgumentsAsync(MachineState state) => [.. await Guest.ArgumentsAsync(state), "-nic", "user,model=virtio-net-pci"];
 }

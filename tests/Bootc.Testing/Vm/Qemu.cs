@@ -10,9 +10,6 @@ public sealed class Qemu : IAsyncDisposable
     /// <summary>Memory of a guest that does nothing special.</summary>
     public const int DefaultMebibytes = 2048;
 
-    /// <summary>Processors of a guest that has the machine for itself.</summary>
-    public const int DefaultProcessors = 2;
-
     /// <summary>How long a QEMU may live at most, should whoever started it be killed.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(30);
 
@@ -47,17 +44,17 @@ public sealed class Qemu : IAsyncDisposable
     /// <param name="arguments">What to add to the machine: disks, firmware, ports.</param>
     /// <param name="consoleLog">The file that gets a copy of the console.</param>
     /// <param name="mebibytes">Memory.</param>
-    /// <param name="processors">How many.</param>
     /// <param name="reboots">Whether a reboot of the guest is one; otherwise it ends QEMU.</param>
     public static async Task<Qemu> StartAsync(
-        IEnumerable<string> arguments, string consoleLog, int mebibytes = DefaultMebibytes, int processors = DefaultProcessors, bool reboots = false)
+        IEnumerable<string> arguments, string consoleLog, int mebibytes = DefaultMebibytes, bool reboots = false)
     {
         DebianTree tools = await Lab.ToolsTree;
         Command command = tools.Program("qemu-system-x86_64",
         [
             "-L", tools.PathOf("usr/share/qemu"), "-L", tools.PathOf("usr/share/seabios"),
+            // One processor: a second would take a third more of this machine for the same boot, which another guest can have.
             // sata=off and -svm save the guest some seconds of probing; -cpu max is what today's distributions need.
-            "-machine", "q35,sata=off", "-accel", "tcg,thread=multi", "-cpu", "max,-svm", "-smp", $"{processors}",
+            "-machine", "q35,sata=off", "-accel", "tcg,thread=multi", "-cpu", "max,-svm",
             "-m", $"{mebibytes}", "-display", "none", "-nodefaults", "-serial", "stdio",
             .. reboots ? [] : (string[])["-no-reboot"],
             .. arguments,

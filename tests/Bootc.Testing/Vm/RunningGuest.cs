@@ -37,12 +37,12 @@ public sealed partial class RunningGuest : IAsyncDisposable
     /// <param name="arguments">For QEMU: disks, and what to boot.</param>
     internal static async Task<RunningGuest> StartAsync(
         IEnumerable<string> arguments, string folder, bool prompt = false, int mebibytes = Qemu.DefaultMebibytes,
-        int processors = Qemu.DefaultProcessors, bool reboots = false, CancellationToken cancellationToken = default)
+        bool reboots = false, CancellationToken cancellationToken = default)
     {
         // Paths of Unix sockets end at 107 bytes; those of checkouts do not.
         string socket = Path.Join(Path.GetTempPath(), $"bootc-lab-{Guid.NewGuid():N}");
         Qemu qemu = await Qemu.StartAsync(
-            [.. arguments, .. GuestShell.Arguments(socket, prompt)], Path.Join(folder, "console.log"), mebibytes, processors, reboots);
+            [.. arguments, .. GuestShell.Arguments(socket, prompt)], Path.Join(folder, "console.log"), mebibytes, reboots);
         try
         {
             await qemu.WaitAsync("QEMU's start", () => File.Exists(socket), TimeSpan.FromSeconds(30), cancellationToken);
@@ -60,12 +60,11 @@ public sealed partial class RunningGuest : IAsyncDisposable
     /// <summary>Starts a machine and waits until its system is up, with or without failed units.</summary>
     /// <param name="arguments">For QEMU: disks, and what to boot.</param>
     /// <param name="folder">Where the console's log goes.</param>
-    /// <param name="processors">How many it has.</param>
     /// <param name="reboots">Whether a reboot of the guest is one; otherwise it ends QEMU.</param>
     public static async Task<RunningGuest> BootAsync(
-        IEnumerable<string> arguments, string folder, int processors = Qemu.DefaultProcessors, bool reboots = false)
+        IEnumerable<string> arguments, string folder, bool reboots = false)
     {
-        RunningGuest guest = await StartAsync(arguments, folder, processors: processors, reboots: reboots);
+        RunningGuest guest = await StartAsync(arguments, folder, reboots: reboots);
         try
         {
             // The firmware would swallow what is sent to the shell before.
