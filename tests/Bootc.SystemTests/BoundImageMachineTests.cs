@@ -60,8 +60,20 @@ public sealed class BoundImageMachineTests : IAsyncLifetime
         (await _machine.RunAsync(Application)).Should().Be("one", "what can be gone back to keeps what it binds");
         (await _machine.RunAsync("systemctl --failed --no-legend --plain")).Should().BeEmpty();
 
+        await WhatIsDamagedIsFetchedAnewAsync(next);
         await OnlyWhatIsSignedIsStagedAsync();
         await WhatRunsIsCopiedToPodmanAndComesBackFromThereAsync();
+    }
+
+    private async Task WhatIsDamagedIsFetchedAnewAsync(string image)
+    {
+        const string Find = "grep -lx two /sysroot/composefs/bootc/storage/overlay/*/diff/version";
+        await _machine.RunAsync($"unshare --mount sh -ec 'mount -o remount,bind,rw /sysroot && echo damaged > $({Find})'");
+
+        (await _machine.TryRunAsync("bootc doctor")).Output.Should().MatchRegex($"damaged: the image {image}, which deployment [0-9a-f]+… binds, is damaged: ");
+        await _machine.RunAsync("bootc doctor --fix");
+
+        (await _machine.RunAsync($"cat $({Find})")).Should().Be("two");
     }
 
     private async Task OnlyWhatIsSignedIsStagedAsync()

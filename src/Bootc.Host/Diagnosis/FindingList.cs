@@ -29,5 +29,18 @@ internal sealed class FindingList
         }
     }
 
+    /// <summary>As <see cref="Try"/>, of what takes its time.</summary>
+    public async Task TryAsync(string what, Func<Task> look)
+    {
+        try
+        {
+            await look();
+        }
+        catch (Exception e) when (Failure.IsExpected(e))
+        {
+            Damage($"{what} cannot be read: {Failure.Describe(e)}");
+        }
+    }
+
     public ImmutableArray<Finding> ToImmutable() => [.. _all];
 }

@@ -13,7 +13,7 @@ namespace Bootc.Host.Diagnosis;
 
 /// <summary>Makes repairs.</summary>
 /// <param name="machine">The machine, opened for writing.</param>
-/// <param name="programs">Runs credential helpers of registries.</param>
+/// <param name="programs">Runs podman, and credential helpers of registries.</param>
 /// <param name="steps">Runs what is done.</param>
 internal sealed class Healing(Machine machine, Programs programs, Steps steps)
 {
@@ -49,6 +49,9 @@ internal sealed class Healing(Machine machine, Programs programs, Steps steps)
                 break;
             case Repair.CopyKernel kernel:
                 CopyKernel(kernel, cancellationToken);
+                break;
+            case Repair.PullBoundImage bound:
+                await PullAsync(bound.Image, cancellationToken);
                 break;
             case Repair.CollectGarbage:
                 new MachineGarbage(machine).Collect(cancellationToken);
@@ -177,6 +180,18 @@ internal sealed class Healing(Machine machine, Programs programs, Steps steps)
         {
             finalization.MergeEtc(id, cancellationToken);
         }
+    }
+
+    /// <summary>Podman keeps the layers of an image that is there, damaged or not: that image goes first, but only where it can come back.</summary>
+    private async Task PullAsync(BoundImage image, CancellationToken cancellationToken)
+    {
+        if (await BoundImageStorage.Of(programs, machine.Sysroot).ContainsAsync(image.Name, cancellationToken))
+        {
+            await UpdateSource.CheckAsync(ImageReference.Parse($"docker://{image.Name}"), programs, cancellationToken);
+            machine.Records.BoundPull = new(image.Name);
+        }
+
+        await new BoundImagePull(machine, programs, steps).RunAsync([image], cancellationToken);
     }
 
     private void CopyKernel(Repair.CopyKernel repair, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using Bootc.Composefs;
 using Bootc.Host.Boot;
+using Bootc.Host.Images;
 
 namespace Bootc.Host.Diagnosis;
 
@@ -142,12 +143,21 @@ public abstract record Repair
         internal override int Order => 11;
     }
 
+    /// <summary>Gets an image that a deployment binds, anew where it is there and damaged.</summary>
+    /// <param name="Image">The image.</param>
+    public sealed record PullBoundImage(BoundImage Image) : Repair
+    {
+        public override string Step => $"Getting the bound image {Image.Name} again";
+
+        internal override int Order => 12;
+    }
+
     /// <summary>Removes kernels that no entry boots by.</summary>
     public sealed record RemoveUnusedKernels : Repair
     {
         public override string Step => "Removing kernels that nothing boots by";
 
-        internal override int Order => 12;
+        internal override int Order => 13;
     }
 
     /// <summary>Removes what no deployment needs.</summary>
@@ -155,7 +165,7 @@ public abstract record Repair
     {
         public override string Step => "Removing what no deployment needs";
 
-        internal override int Order => 13;
+        internal override int Order => 14;
 
         internal override bool ChangesRepository => true;
     }

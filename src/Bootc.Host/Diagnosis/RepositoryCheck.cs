@@ -14,7 +14,8 @@ namespace Bootc.Host.Diagnosis;
 /// <param name="IsWhole">Whether nothing of it is damaged or missing.</param>
 /// <param name="Manifest">The digest of the manifest that it was made of; null where nothing tells.</param>
 /// <param name="BootDigest">The boot digest of its kernel and initrd; null where they cannot be read, or it has none.</param>
-internal sealed record ImageFacts(bool IsWhole, string? Manifest, string? BootDigest);
+/// <param name="Bound">What it binds; nothing where it is damaged.</param>
+internal sealed record ImageFacts(bool IsWhole, string? Manifest, string? BootDigest, ImmutableArray<BoundImage> Bound);
 
 /// <summary>Checks the repository, and tells whose images its damage concerns.</summary>
 /// <param name="facts">What the machine says.</param>
@@ -25,7 +26,7 @@ internal sealed class RepositoryCheck(MachineFacts facts, FindingList findings, 
     /// <summary>So many parts of an image are named one by one; of what was wiped out there may be ten thousands.</summary>
     private const int MostNamed = 10;
 
-    private static readonly ImageFacts Unknown = new(IsWhole: false, null, null);
+    private static readonly ImageFacts Unknown = new(IsWhole: false, null, null, []);
 
     private readonly Dictionary<ObjectId, ImageFacts> _images = [];
 
@@ -97,7 +98,8 @@ internal sealed class RepositoryCheck(MachineFacts facts, FindingList findings, 
                 .. damage.Where(finding => parts.Paths.Contains(finding.Path)).Select(finding => finding.ToString()),
                 .. parts.Missing.Select(path => $"{path}: is missing"),
             ];
-            _images[id] = new(problems.IsEmpty, manifests.GetValueOrDefault(id), problems.IsEmpty ? BootDigestOf(parts.Files) : null);
+            ImageFiles? files = problems.IsEmpty ? parts.Files : null;
+            _images[id] = new(problems.IsEmpty, manifests.GetValueOrDefault(id), BootDigestOf(files), files is null ? [] : BoundImages.Read(files));
             Report(id, manifest, problems);
         }
 

@@ -42,7 +42,7 @@ public sealed class BoundImageStorage
     public static BoundImageStorage Of(Programs programs, Dir physicalRoot)
     {
         StateLayout.CreateBoundImages(physicalRoot);
-        return new(programs, [BindFolder, "bootc", Path.Join(physicalRoot.Path, StateLayout.BoundImages)]);
+        return new(programs, [BindFolder, "bootc", PathIn(physicalRoot)]);
     }
 
     /// <summary>The storage of a disk that is being installed, made where there is none.</summary>
@@ -55,6 +55,9 @@ public sealed class BoundImageStorage
         StateLayout.CreateBoundImages(physicalRoot);
         return new(programs, [MountDevice, "bootc", filesystem, device]);
     }
+
+    /// <summary>Where the storage of a disk is.</summary>
+    public static string PathIn(Dir physicalRoot) => Path.Join(physicalRoot.Path, StateLayout.BoundImages);
 
     /// <summary>Whether anything was ever put into the storage of a disk.</summary>
     public static bool IsUsed(Dir physicalRoot)

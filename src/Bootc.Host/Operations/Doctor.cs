@@ -17,7 +17,7 @@ public sealed record DoctorReport(ImmutableArray<Finding> Healed, ImmutableArray
 /// anything is changed; after the changes it looks again, for what was damaged may have hidden other damage.
 /// </summary>
 /// <param name="machine">The machine; opened for writing where something is to be repaired.</param>
-/// <param name="programs">Runs credential helpers of registries.</param>
+/// <param name="programs">Runs podman, and credential helpers of registries.</param>
 /// <param name="steps">Runs what is done.</param>
 public sealed class Doctor(Machine machine, Programs programs, Steps steps)
 {
@@ -28,6 +28,7 @@ public sealed class Doctor(Machine machine, Programs programs, Steps steps)
     private const int MaxTries = 2;
 
     private readonly Dictionary<Repair, int> _tries = [];
+    private readonly HashSet<string> _wholeBoundImages = [];
     private IReadOnlyList<Damage>? _content;
     private ObjectId? _lost;
 
@@ -39,11 +40,11 @@ public sealed class Doctor(Machine machine, Programs programs, Steps steps)
             ? await Machine.OpenForReadingAsync(programs, cancellationToken)
                 ?? throw new BootcException("this command requires a booted host system that was deployed by bootc, and this one was not")
             : throw new BootcException("this command needs root; try it with sudo");
-        return new Doctor(machine, programs, steps).Examine(cancellationToken);
+        return await new Doctor(machine, programs, steps).ExamineAsync(cancellationToken);
     }
 
-    /// <summary>Looks, and changes nothing. All content of the repository is read.</summary>
-    public ImmutableArray<Finding> Examine(CancellationToken cancellationToken) => steps.Run("Looking at this machine", () =>
+    /// <summary>Looks, and changes nothing. All content of the repository and of bound images is read.</summary>
+    public Task<ImmutableArray<Finding>> ExamineAsync(CancellationToken cancellationToken) => steps.RunAsync("Looking at this machine", async () =>
     {
         FindingList findings = new();
         MachineFacts facts = MachineFacts.Read(machine, findings, _lost, cancellationToken);
@@ -54,6 +55,7 @@ public sealed class Doctor(Machine machine, Programs programs, Steps steps)
         new StateCheck(facts, images, findings).Run();
         BootCheck boot = new(facts, images, findings);
         boot.Run();
+        await new BoundImageCheck(facts, images, findings, programs).RunAsync(_wholeBoundImages, cancellationToken);
         new GarbageCheck(facts, images, findings).Run(boot.IsUnderstood);
         return findings.ToImmutable();
     });
@@ -64,7 +66,7 @@ public sealed class Doctor(Machine machine, Programs programs, Steps steps)
         Healing healing = new(machine, programs, steps);
         List<string> failures = [];
         Dictionary<string, Finding> found = [];
-        ImmutableArray<Finding> now = Examine(cancellationToken);
+        ImmutableArray<Finding> now = await ExamineAsync(cancellationToken);
         for (int round = 0; round < MaxRounds; round++)
         {
             foreach (Finding finding in now)
@@ -79,7 +81,7 @@ public sealed class Doctor(Machine machine, Programs programs, Steps steps)
             }
 
             await RunAsync(healing, plan, failures, cancellationToken);
-            now = Examine(cancellationToken);
+            now = await ExamineAsync(cancellationToken);
         }
 
         HashSet<string> left = [.. now.Select(finding => finding.Sentence)];

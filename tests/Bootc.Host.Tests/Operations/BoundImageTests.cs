@@ -8,6 +8,7 @@ using Bootc.Host.Operations;
 using Bootc.Host.Tests.Images.Import;
 using Bootc.Linux;
 using Bootc.Oci;
+using Bootc.Testing;
 
 namespace Bootc.Host.Tests.Operations;
 
@@ -42,7 +43,7 @@ public sealed class BoundImageTests : IAsyncLifetime
         Directory.ResolveLinkTarget(_machine["sysroot/ostree/bootc"], returnFinalTarget: true)!.FullName.Should().Be(_machine["sysroot/composefs/bootc"]);
         int pulls = await _lab.PullsAsync("lab/app");
         pulls.Should().BePositive();
-        _machine.Examine().Should().NotContain(finding => finding.ToString().Contains("storage"), "it is no garbage of the repository");
+        (await _machine.ExamineAsync()).Should().NotContain(finding => finding.ToString().Contains("storage"), "it is no garbage of the repository");
 
         (await _machine.SwitchAsync(Publish(3, app, db))).Outcome.Should().Be(UpdateOutcome.Staged);
         (await _lab.ImagesAsync(Storage)).Should().Equal(app, db);
@@ -164,6 +165,29 @@ public sealed class BoundImageTests : IAsyncLifetime
         update.Outcome.Should().Be(UpdateOutcome.Staged);
         update.Warnings.Should().Contain(warning => warning.StartsWith("what is not needed any more was not removed: "));
         (await _lab.ImagesAsync(Storage)).Should().Equal(app);
+    }
+
+    [Fact]
+    public async Task The_doctor_gets_what_is_missing_and_leaves_what_is_damaged_where_nothing_better_can_be_had()
+    {
+        string app = await _lab.PublishAsync("lab/app:1");
+        await UpdateAsync(Publish(2, app));
+        (await _machine.ExamineAsync()).Should().BeEmpty();
+
+        File.WriteAllText(FilesOfApps().Single(), "");
+        string damage = (await _machine.ExamineAsync()).Should().ContainSingle().Which.Sentence;
+        damage.Should().MatchRegex($"^the image {app}, which the booted deployment binds, is damaged: layer sha256:[0-9a-f]{{64}} was altered in storage: ");
+        // Podman trusts this registry, bootc does not.
+        DoctorReport report = await _machine.HealAsync();
+        report.Failures.Should().ContainSingle().Which.Should().StartWith($"Getting the bound image {app} again: ").And.Contain("certificate");
+        report.Left.Should().ContainSingle().Which.Sentence.Should().Be(damage);
+        (await _lab.ImagesAsync(Storage)).Should().Equal(app);
+
+        await LabProgram.RunAsync("rm", ["-rf", Storage]);
+        report = await _machine.HealAsync();
+        report.Healed.Should().ContainSingle().Which.Sentence.Should().Be($"the image {app}, which the booted deployment binds, is not in bootc's storage");
+        (report.Left.Length, report.Failures.Length).Should().Be((0, 0));
+        FilesOfApps().Select(File.ReadAllText).Should().Equal("localhost/lab/app:1");
     }
 
     [Fact]

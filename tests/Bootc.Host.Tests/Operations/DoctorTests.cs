@@ -128,7 +128,7 @@ public sealed partial class DoctorTests : IAsyncLifetime
         await DamageAsync(damage);
         string[] damaged = await ListAsync();
 
-        _machine.Examine().Select(finding => finding.Sentence).Should().ContainMatch(sentence, what);
+        (await _machine.ExamineAsync()).Select(finding => finding.Sentence).Should().ContainMatch(sentence, what);
         (await ListAsync()).Should().Equal(damaged, "looking changes nothing");
 
         DoctorReport report = await _machine.HealAsync();
@@ -136,14 +136,14 @@ public sealed partial class DoctorTests : IAsyncLifetime
         report.Left.Should().BeEmpty();
         report.Healed.Select(finding => finding.Sentence).Should().ContainMatch(sentence);
         Contents().Should().BeEquivalentTo(sound, "the machine is what it was");
-        _machine.Examine().Should().BeEmpty();
+        (await _machine.ExamineAsync()).Should().BeEmpty();
 
         ObjectId second = _machine.Booted;
         ObjectId third = await UpdateAsync(3);
         _machine.Booted.Should().Be(third);
         _machine.Status().Rollback!.Id.Should().Be(second);
         _machine.Status().Problems.Should().BeEmpty();
-        _machine.Examine().Should().NotContain(finding => finding.IsDamage);
+        (await _machine.ExamineAsync()).Should().NotContain(finding => finding.IsDamage);
     }
 
     [Fact]
@@ -152,7 +152,7 @@ public sealed partial class DoctorTests : IAsyncLifetime
         await File.WriteAllTextAsync(_machine["esp/loader/entries/another.conf"], "title Another\nlinux /vmlinuz\n");
         string[] before = await ListAsync();
 
-        _machine.Examine().Should().BeEmpty();
+        (await _machine.ExamineAsync()).Should().BeEmpty();
         DoctorReport report = await _machine.HealAsync();
 
         (report.Healed.Length, report.Left.Length, report.Failures.Length).Should().Be((0, 0, 0));
@@ -163,7 +163,7 @@ public sealed partial class DoctorTests : IAsyncLifetime
     public async Task What_is_staged_is_sound_and_stays_staged_whatever_is_healed()
     {
         await _machine.SwitchAsync(_machine.Publish(3, "kernel 3"));
-        _machine.Examine().Should().BeEmpty();
+        (await _machine.ExamineAsync()).Should().BeEmpty();
         ObjectId staged = _machine.Status().Staged!.Id;
 
         await DamageAsync("rm $fallback $entry $large; truncate -s 3 ${kernels}*/initrd");
@@ -174,7 +174,7 @@ public sealed partial class DoctorTests : IAsyncLifetime
         _machine.Finalize().Should().Be(staged);
         _machine.Reboot();
         _machine.Booted.Should().Be(staged);
-        _machine.Examine().Should().NotContain(finding => finding.IsDamage);
+        (await _machine.ExamineAsync()).Should().NotContain(finding => finding.IsDamage);
     }
 
     [Fact]
@@ -182,7 +182,7 @@ public sealed partial class DoctorTests : IAsyncLifetime
     {
         await UpdateAsync(3);
 
-        ImmutableArray<Finding> findings = _machine.Examine();
+        ImmutableArray<Finding> findings = await _machine.ExamineAsync();
 
         findings.Should().OnlyContain(finding => !finding.IsDamage && finding.Sentence.Contains("has state, but no boot entry"));
         (await _machine.HealAsync()).Left.Should().BeEmpty();
@@ -363,7 +363,7 @@ public sealed partial class DoctorTests : IAsyncLifetime
         ObjectId dropped = fresh.Status().Staged!.Id;
         fresh.With(machine => { machine.Unstage(); return true; });
 
-        fresh.Examine().Should().ContainSingle().Which.Sentence.Should().Match($"deployment {dropped.ToString()[..12]}… has state, but no boot entry*");
+        (await fresh.ExamineAsync()).Should().ContainSingle().Which.Sentence.Should().Match($"deployment {dropped.ToString()[..12]}… has state, but no boot entry*");
     }
 
     [Fact]

@@ -156,7 +156,7 @@ public sealed class FailedOperationTests : IAsyncLifetime
         HostStatus status = machine.Status();
         (status.Booted!.Id, status.Problems.Length).Should().Be((next, 0));
         machine.ReadEtc(next, "version").Should().Be("4");
-        machine.Examine().Should().BeEmpty();
+        (await machine.ExamineAsync()).Should().BeEmpty();
         return (await LabProgram.RunAsync("sh", ["-c", "cd \"$1\" && find sysroot esp -path '*/objects/??' -o -type d -printf '%p\\n' -o -printf '%p %s %l\\n' | sort", "list", machine[""]])).Split('\n');
     }
 

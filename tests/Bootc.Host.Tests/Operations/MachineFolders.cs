@@ -134,7 +134,7 @@ internal sealed class MachineFolders : IDisposable
         WithAsync(machine => new Update(machine, Programs, Steps.Silent).UpgradeAsync(options, default));
 
     /// <summary>What <c>bootc doctor</c> finds.</summary>
-    public ImmutableArray<Bootc.Host.Diagnosis.Finding> Examine() => With(machine => new Doctor(machine, Programs, Steps.Silent).Examine(default));
+    public Task<ImmutableArray<Bootc.Host.Diagnosis.Finding>> ExamineAsync() => WithAsync(machine => new Doctor(machine, Programs, Steps.Silent).ExamineAsync(default));
 
     /// <summary>What <c>bootc doctor --fix</c> does.</summary>
     public Task<DoctorReport> HealAsync() => WithAsync(machine => new Doctor(machine, Programs, Steps.Silent).HealAsync(default));
