@@ -8,105 +8,100 @@ namespace Bootc.SystemTests;
 /// not try the same again.
 /// </summary>
 [Trait("Category", "All")]
-public sealed class AutomaticRollbackTests(AutomaticRollbackTests.Walks walks) : IClassFixture<AutomaticRollbackTests.Walks>
+public sealed class AutomaticRollbackTests
 {
-    [Fact]
-    public Task What_comes_up_and_is_not_good_is_left_and_the_next_good_image_is_taken() => walks.First;
+    private const string UsersCheck = "/etc/bootc/health.d/required.d/50-network";
+
+    // So that the panicking kernel does not wait for long.
+    private const string Panic =
+        """
+        RUN printf '[Unit]\nAfter=basic.target\n[Service]\nExecStart=/bin/sh -c "echo c > /proc/sysrq-trigger"\n' > /usr/lib/systemd/system/lab-panic.service && \
+            ln -s ../lab-panic.service /usr/lib/systemd/system/multi-user.target.wants/ && \
+            echo 'kargs = ["panic=1"]' > /usr/lib/bootc/kargs.d/60-panic.toml
+        """;
+
+    private const string HangInInitrd =
+        """
+        RUN units=/lab/etc/systemd/system && mkdir -p $units/initrd-root-fs.target.requires $units/bootc-boot-deadline.timer.d && \
+            printf '[Unit]\nDefaultDependencies=no\nBefore=initrd-root-fs.target\n[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n' > $units/lab-hang.service && \
+            ln -s ../lab-hang.service $units/initrd-root-fs.target.requires/ && \
+            printf '[Timer]\nOnActiveSec=\nOnActiveSec=10s\n' > $units/bootc-boot-deadline.timer.d/lab.conf && \
+            kver=$(ls /usr/lib/modules) && dracut --quiet --force --include /lab / /usr/lib/modules/$kver/initramfs.img $kver && rm -rf /lab /var/tmp/* /var/log/*
+        """;
+
+    private const string ObjectThatIsChecked =
+        """
+        RUN head -c 100000 /dev/urandom > /usr/share/lab-data && sha256sum /usr/share/lab-data > /usr/share/lab-sum && \
+            mkdir -p /usr/lib/bootc/health.d/required.d && printf '#!/bin/sh\nexec sha256sum --check --quiet /usr/share/lab-sum\n' > /usr/lib/bootc/health.d/required.d/20-data && \
+            chmod 755 /usr/lib/bootc/health.d/required.d/20-data
+        """;
+
+    private const string NoNetwork = "RUN systemctl disable systemd-networkd && systemctl mask systemd-networkd";
 
     [Fact]
-    public Task What_never_comes_up_is_left() => walks.Second;
-
-    public sealed class Walks : TwoWalks
+    public async Task What_comes_up_and_is_not_good_is_left_and_the_next_good_image_is_taken()
     {
-        private const string UsersCheck = "/etc/bootc/health.d/required.d/50-network";
+        await using UpdateLab lab = await UpdateLab.StartAsync();
+        await using FollowingMachine machine = await lab.StartMachineAsync("unhealthy", reboots: true);
 
-        // So that the panicking kernel does not wait for long.
-        private const string Panic =
+        await machine.PublishAsync(2, karg: 2, UpdateImages.FailingCheck);
+        await machine.UpgradeUntilAsync(1);
+        await machine.ShouldHaveLeftAsync(2, "10-disk: exit code 1: no disk today");
+        (await machine.RunAsync("bootc upgrade --automatic --quiet")).Should().StartWith("Not trying sha256:");
+
+        await machine.PublishAsync(3, karg: 3);
+        await machine.UpgradeUntilAsync(3);
+        await machine.ShouldRunAsync(3, rollback: 1, etc: "3\nimage-3");
+
+        await machine.PublishAsync(4, karg: 4, ObjectThatIsChecked);
+        await machine.RunAsync("bootc upgrade --quiet");
+        await machine.RunAsync(
             """
-            RUN printf '[Unit]\nAfter=basic.target\n[Service]\nExecStart=/bin/sh -c "echo c > /proc/sysrq-trigger"\n' > /usr/lib/systemd/system/lab-panic.service && \
-                ln -s ../lab-panic.service /usr/lib/systemd/system/multi-user.target.wants/ && \
-                echo 'kargs = ["panic=1"]' > /usr/lib/bootc/kargs.d/60-panic.toml
-            """;
+            set -e
+            mount --bind /sysroot /mnt && mount -o remount,bind,rw /mnt
+            id=$(bootc status --json | sed 's/.*"staged":{[^}]*"verity":"\([0-9a-f]*\)".*/\1/')
+            object=/mnt/composefs/objects/$(bootc internals composefs dump /mnt/composefs/images/$id | grep '^/usr/share/lab-data ' | cut -d' ' -f9)
+            # The object is sealed; another file takes its place.
+            cp $object /mnt/damaged
+            printf X | dd of=/mnt/damaged bs=1 seek=5000 conv=notrunc status=none
+            mv -f /mnt/damaged $object
+            umount /mnt
+            """);
+        await machine.UpgradeUntilAsync(3);
+        await machine.ShouldHaveLeftAsync(4, "20-data: exit code 1");
 
-        private const string HangInInitrd =
-            """
-            RUN units=/lab/etc/systemd/system && mkdir -p $units/initrd-root-fs.target.requires $units/bootc-boot-deadline.timer.d && \
-                printf '[Unit]\nDefaultDependencies=no\nBefore=initrd-root-fs.target\n[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n' > $units/lab-hang.service && \
-                ln -s ../lab-hang.service $units/initrd-root-fs.target.requires/ && \
-                printf '[Timer]\nOnActiveSec=\nOnActiveSec=10s\n' > $units/bootc-boot-deadline.timer.d/lab.conf && \
-                kver=$(ls /usr/lib/modules) && dracut --quiet --force --include /lab / /usr/lib/modules/$kver/initramfs.img $kver && rm -rf /lab /var/tmp/* /var/log/*
-            """;
+        // Neither is good: the last good one stays up.
+        await machine.RunAsync($"mkdir -p {Path.GetDirectoryName(UsersCheck)} && printf '#!/bin/sh\nfalse\n' > {UsersCheck} && chmod 755 {UsersCheck}");
+        await machine.PublishAsync(5, karg: 5);
+        await machine.UpgradeUntilAsync(3);
+        await machine.ShouldHaveLeftAsync(5, "50-network: exit code 1");
+        string boot = await machine.RunAsync("cat /proc/sys/kernel/random/boot_id");
+        (await machine.RunAsync("systemctl is-failed bootc-health-check.service")).Should().Be("failed");
+        (await machine.RunAsync("sleep 20; cat /proc/sys/kernel/random/boot_id")).Should().Be(boot);
+    }
 
-        private const string ObjectThatIsChecked =
-            """
-            RUN head -c 100000 /dev/urandom > /usr/share/lab-data && sha256sum /usr/share/lab-data > /usr/share/lab-sum && \
-                mkdir -p /usr/lib/bootc/health.d/required.d && printf '#!/bin/sh\nexec sha256sum --check --quiet /usr/share/lab-sum\n' > /usr/lib/bootc/health.d/required.d/20-data && \
-                chmod 755 /usr/lib/bootc/health.d/required.d/20-data
-            """;
+    [Fact]
+    public async Task What_never_comes_up_is_left()
+    {
+        await using UpdateLab lab = await UpdateLab.StartAsync();
+        await using FollowingMachine machine = await lab.StartMachineAsync("unbootable", reboots: true);
 
-        private const string NoNetwork = "RUN systemctl disable systemd-networkd && systemctl mask systemd-networkd";
+        await machine.PublishAsync(2, karg: 2, Panic);
+        await machine.UpgradeUntilAsync(1);
+        await machine.ShouldHaveLeftAsync(2, "it was started 3 times and never came up");
 
-        protected override async Task WalkFirstAsync(UpdateLab lab)
-        {
-            await using FollowingMachine machine = await lab.StartMachineAsync("unhealthy", reboots: true);
+        await machine.PublishAsync(3, karg: 3, HangInInitrd);
+        await machine.UpgradeUntilAsync(1);
+        await machine.ShouldHaveLeftAsync(3, "it was started 3 times and never came up");
 
-            await machine.PublishAsync(2, karg: 2, UpdateImages.FailingCheck);
-            await machine.UpgradeUntilAsync(1);
-            await machine.ShouldHaveLeftAsync(2, "10-disk: exit code 1: no disk today");
-            (await machine.RunAsync("bootc upgrade --automatic --quiet")).Should().StartWith("Not trying sha256:");
-
-            await machine.PublishAsync(3, karg: 3);
-            await machine.UpgradeUntilAsync(3);
-            await machine.ShouldRunAsync(3, rollback: 1, etc: "3\nimage-3");
-
-            await machine.PublishAsync(4, karg: 4, ObjectThatIsChecked);
-            await machine.RunAsync("bootc upgrade --quiet");
-            await machine.RunAsync(
-                """
-                set -e
-                mount --bind /sysroot /mnt && mount -o remount,bind,rw /mnt
-                id=$(bootc status --json | sed 's/.*"staged":{[^}]*"verity":"\([0-9a-f]*\)".*/\1/')
-                object=/mnt/composefs/objects/$(bootc internals composefs dump /mnt/composefs/images/$id | grep '^/usr/share/lab-data ' | cut -d' ' -f9)
-                # The object is sealed; another file takes its place.
-                cp $object /mnt/damaged
-                printf X | dd of=/mnt/damaged bs=1 seek=5000 conv=notrunc status=none
-                mv -f /mnt/damaged $object
-                umount /mnt
-                """);
-            await machine.UpgradeUntilAsync(3);
-            await machine.ShouldHaveLeftAsync(4, "20-data: exit code 1");
-
-            // Neither is good: the last good one stays up.
-            await machine.RunAsync($"mkdir -p {Path.GetDirectoryName(UsersCheck)} && printf '#!/bin/sh\nfalse\n' > {UsersCheck} && chmod 755 {UsersCheck}");
-            await machine.PublishAsync(5, karg: 5);
-            await machine.UpgradeUntilAsync(3);
-            await machine.ShouldHaveLeftAsync(5, "50-network: exit code 1");
-            string boot = await machine.RunAsync("cat /proc/sys/kernel/random/boot_id");
-            (await machine.RunAsync("systemctl is-failed bootc-health-check.service")).Should().Be("failed");
-            (await machine.RunAsync("sleep 20; cat /proc/sys/kernel/random/boot_id")).Should().Be(boot);
-        }
-
-        protected override async Task WalkSecondAsync(UpdateLab lab)
-        {
-            await using FollowingMachine machine = await lab.StartMachineAsync("unbootable", reboots: true);
-
-            await machine.PublishAsync(2, karg: 2, Panic);
-            await machine.UpgradeUntilAsync(1);
-            await machine.ShouldHaveLeftAsync(2, "it was started 3 times and never came up");
-
-            await machine.PublishAsync(3, karg: 3, HangInInitrd);
-            await machine.UpgradeUntilAsync(1);
-            await machine.ShouldHaveLeftAsync(3, "it was started 3 times and never came up");
-
-            string port = lab.Registry.Host.Split(':')[^1];
-            await machine.RunAsync(
-                $"""
-                mkdir -p {Path.GetDirectoryName(UsersCheck)}
-                printf '#!/bin/bash\necho looking for the registry\n: < /dev/tcp/{KeptMachine.HostAddress}/{port}\n' > {UsersCheck} && chmod 755 {UsersCheck} && {UsersCheck}
-                """);
-            await machine.PublishAsync(4, karg: 4, NoNetwork);
-            await machine.UpgradeUntilAsync(1);
-            await machine.ShouldHaveLeftAsync(4, "50-network: exit code 1: looking for the registry");
-        }
+        string port = lab.Registry.Host.Split(':')[^1];
+        await machine.RunAsync(
+            $"""
+            mkdir -p {Path.GetDirectoryName(UsersCheck)}
+            printf '#!/bin/bash\necho looking for the registry\n: < /dev/tcp/{KeptMachine.HostAddress}/{port}\n' > {UsersCheck} && chmod 755 {UsersCheck} && {UsersCheck}
+            """);
+        await machine.PublishAsync(4, karg: 4, NoNetwork);
+        await machine.UpgradeUntilAsync(1);
+        await machine.ShouldHaveLeftAsync(4, "50-network: exit code 1: looking for the registry");
     }
 }

@@ -15,7 +15,11 @@ public sealed class FollowingMachine(UpdateLab lab, string name, KeptMachine mac
 
     /// <summary>Makes a version of the image the one that a tag stands for.</summary>
     public async Task PublishAsync(int version, int karg, string more = "", string tag = "stable") =>
-        await lab.Registry.PushAsync(await Podman.Instance, await UpdateLab.BuildAsync(version, karg, more), $"os/{name}:{tag}");
+        await PublishImageAsync(await UpdateLab.BuildAsync(version, karg, more), tag);
+
+    /// <summary>Makes an image the one that a tag stands for.</summary>
+    public async Task PublishImageAsync(string image, string tag = "stable") =>
+        await lab.Registry.PushAsync(await Podman.Instance, image, $"os/{name}:{tag}");
 
     public Task<string> RunAsync(string command) => machine.RunAsync(command);
 

@@ -8,8 +8,8 @@ public sealed class LongestFirst : ITestCollectionOrderer
     // What takes more than five minutes; the others fill the gaps.
     private static readonly string[] Long =
     [
-        nameof(SmallBootPartitionTests), nameof(UpdateMishapTests), nameof(UpdateWalkTests), nameof(AutomaticRollbackTests), nameof(CrashStateTests),
-        nameof(HealthRollbackTests), nameof(SealedUpdateTests), nameof(FilesystemTests), nameof(BoundImageMachineTests), nameof(UpdateTests), nameof(VerityTests),
+        nameof(AutomaticRollbackTests), nameof(UpdateMishapTests), nameof(UpdateWalkTests), nameof(CrashStateTests), nameof(HealthRollbackTests),
+        nameof(SmallBootPartitionTests), nameof(SealedUpdateTests), nameof(FilesystemTests), nameof(BoundImageMachineTests), nameof(UpdateTests), nameof(VerityTests),
     ];
 
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>

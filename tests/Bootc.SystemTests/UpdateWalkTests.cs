@@ -7,83 +7,78 @@ namespace Bootc.SystemTests;
 /// reboot, and the way back from each. The short one is <see cref="UpdateTests"/>, what goes wrong is <see cref="UpdateMishapTests"/>.
 /// </summary>
 [Trait("Category", "All")]
-public sealed class UpdateWalkTests(UpdateWalkTests.Walks walks) : IClassFixture<UpdateWalkTests.Walks>
+public sealed class UpdateWalkTests
 {
     [Fact]
-    public Task A_machine_goes_from_image_to_image_and_back() => walks.First;
+    public async Task A_machine_goes_from_image_to_image_and_back()
+    {
+        await using UpdateLab lab = await UpdateLab.StartAsync();
+        await using FollowingMachine machine = await lab.StartMachineAsync("walk");
+
+        await machine.PublishAsync(2, karg: 2);
+        await machine.RunAsync("echo mine > /etc/lab-edited");
+        await machine.RebootAsync("bootc upgrade --apply && sleep 300");
+        await machine.ShouldRunAsync(2, rollback: 1, etc: "2\nmine");
+
+        // A boot partition that is mounted read-only for everybody else stays so.
+        await machine.RunAsync("ls /boot > /dev/null; mount -o remount,ro /boot");
+        await machine.RunAsync("bootc rollback");
+        (await machine.RunAsync("findmnt -n -t vfat -o OPTIONS,FS-OPTIONS /boot")).Should().MatchRegex(@"^ro,\S+ +ro,");
+        await machine.RebootAsync();
+        await machine.ShouldRunAsync(1, rollback: 2, etc: "1\nmine");
+        await machine.RunAsync("echo later > /etc/lab-edited");
+
+        // Version 2 is the deployment to fall back to, and is staged again: with what was changed since.
+        (await machine.RunAsync("bootc upgrade --automatic --quiet")).Should().StartWith("Not going back to sha256:");
+        await machine.RebootAsync("bootc upgrade --apply && sleep 300");
+        await machine.ShouldRunAsync(2, rollback: 1, etc: "2\nlater");
+
+        await machine.PublishAsync(3, karg: 3, UpdateImages.OtherInitrd, tag: "other");
+        string other = machine.SourceAt("other");
+        (await machine.RunAsync($"bootc switch {other}")).Should().Contain("Queued for next boot");
+        (await machine.RunAsync($"bootc switch {other}")).Should().Be("Staged update present, not changed");
+        await machine.RebootAsync();
+        await machine.ShouldRunAsync(3, rollback: 2, etc: "3\nlater");
+        (await machine.RunAsync("ls /boot/EFI/Linux")).Split('\n').Should().HaveCount(2, "the new image has another kernel");
+
+        // What git declares: the order, and back, then another image.
+        (await machine.TryEditAsync("s/bootOrder: .*/bootOrder: rollback/")).Text.Should().Be("Next boot: rollback deployment");
+        (await machine.TryEditAsync("s/bootOrder: .*/bootOrder: rollback/")).Text.Should().Be("Edit cancelled, no changes made.");
+        await machine.RebootAsync();
+        await machine.ShouldRunAsync(2, rollback: 3, etc: "2\nlater");
+        (await machine.TryEditAsync($"s|^    image: .*|    image: {other}|")).Text.Should().Contain("Queued for next boot");
+        (await machine.StagedVersionAsync()).Should().Be("3");
+        await machine.RebootAsync();
+        await machine.ShouldRunAsync(3, rollback: 2, etc: "3\nlater");
+    }
 
     [Fact]
-    public Task A_soft_reboot_shows_what_was_changed_before_it_and_so_does_the_next_boot() => walks.Second;
-
-    public sealed class Walks : TwoWalks
+    public async Task A_soft_reboot_shows_what_was_changed_before_it_and_so_does_the_next_boot()
     {
-        protected override async Task WalkFirstAsync(UpdateLab lab)
-        {
-            await using FollowingMachine machine = await lab.StartMachineAsync("walk");
+        await using UpdateLab lab = await UpdateLab.StartAsync();
+        await using FollowingMachine machine = await lab.StartMachineAsync("soft");
+        string boot = await machine.RunAsync("cat /proc/sys/kernel/random/boot_id");
 
-            await machine.PublishAsync(2, karg: 2);
-            await machine.RunAsync("echo mine > /etc/lab-edited");
-            await machine.RebootAsync("bootc upgrade --apply && sleep 300");
-            await machine.ShouldRunAsync(2, rollback: 1, etc: "2\nmine");
+        await machine.PublishAsync(2, karg: 2);
+        (await machine.TryRunAsync("bootc upgrade --soft-reboot=required")).Error.Should().Contain("a soft reboot cannot go to the new deployment");
 
-            // A boot partition that is mounted read-only for everybody else stays so.
-            await machine.RunAsync("ls /boot > /dev/null; mount -o remount,ro /boot");
-            await machine.RunAsync("bootc rollback");
-            (await machine.RunAsync("findmnt -n -t vfat -o OPTIONS,FS-OPTIONS /boot")).Should().MatchRegex(@"^ro,\S+ +ro,");
-            await machine.RebootAsync();
-            await machine.ShouldRunAsync(1, rollback: 2, etc: "1\nmine");
-            await machine.RunAsync("echo later > /etc/lab-edited");
+        await machine.PublishAsync(3, karg: 1);
+        await machine.RunAsync("bootc upgrade");
+        (await machine.StatusAsync()).GetProperty("staged").GetProperty("softRebootCapable").GetBoolean().Should().BeTrue();
+        await machine.RunAsync("echo before > /etc/lab-edited");
+        await machine.SoftRebootAsync("bootc upgrade --soft-reboot=required --apply");
 
-            // Version 2 is the deployment to fall back to, and is staged again: with what was changed since.
-            (await machine.RunAsync("bootc upgrade --automatic --quiet")).Should().StartWith("Not going back to sha256:");
-            await machine.RebootAsync("bootc upgrade --apply && sleep 300");
-            await machine.ShouldRunAsync(2, rollback: 1, etc: "2\nlater");
+        (await machine.RunAsync("cat /proc/sys/kernel/random/boot_id")).Should().Be(boot);
+        await machine.ShouldRunAsync(3, rollback: 1, etc: "3\nbefore");
+        await machine.RunAsync("echo after > /etc/lab-edited && touch /var/x");
 
-            await machine.PublishAsync(3, karg: 3, UpdateImages.OtherInitrd, tag: "other");
-            string other = machine.SourceAt("other");
-            (await machine.RunAsync($"bootc switch {other}")).Should().Contain("Queued for next boot");
-            (await machine.RunAsync($"bootc switch {other}")).Should().Be("Staged update present, not changed");
-            await machine.RebootAsync();
-            await machine.ShouldRunAsync(3, rollback: 2, etc: "3\nlater");
-            (await machine.RunAsync("ls /boot/EFI/Linux")).Split('\n').Should().HaveCount(2, "the new image has another kernel");
+        await machine.RebootAsync();
+        await machine.ShouldRunAsync(3, rollback: 1, etc: "3\nafter");
 
-            // What git declares: the order, and back, then another image.
-            (await machine.TryEditAsync("s/bootOrder: .*/bootOrder: rollback/")).Text.Should().Be("Next boot: rollback deployment");
-            (await machine.TryEditAsync("s/bootOrder: .*/bootOrder: rollback/")).Text.Should().Be("Edit cancelled, no changes made.");
-            await machine.RebootAsync();
-            await machine.ShouldRunAsync(2, rollback: 3, etc: "2\nlater");
-            (await machine.TryEditAsync($"s|^    image: .*|    image: {other}|")).Text.Should().Contain("Queued for next boot");
-            (await machine.StagedVersionAsync()).Should().Be("3");
-            await machine.RebootAsync();
-            await machine.ShouldRunAsync(3, rollback: 2, etc: "3\nlater");
-        }
-
-        protected override async Task WalkSecondAsync(UpdateLab lab)
-        {
-            await using FollowingMachine machine = await lab.StartMachineAsync("soft");
-            string boot = await machine.RunAsync("cat /proc/sys/kernel/random/boot_id");
-
-            await machine.PublishAsync(2, karg: 2);
-            (await machine.TryRunAsync("bootc upgrade --soft-reboot=required")).Error.Should().Contain("a soft reboot cannot go to the new deployment");
-
-            await machine.PublishAsync(3, karg: 1);
-            await machine.RunAsync("bootc upgrade");
-            (await machine.StatusAsync()).GetProperty("staged").GetProperty("softRebootCapable").GetBoolean().Should().BeTrue();
-            await machine.RunAsync("echo before > /etc/lab-edited");
-            await machine.SoftRebootAsync("bootc upgrade --soft-reboot=required --apply");
-
-            (await machine.RunAsync("cat /proc/sys/kernel/random/boot_id")).Should().Be(boot);
-            await machine.ShouldRunAsync(3, rollback: 1, etc: "3\nbefore");
-            await machine.RunAsync("echo after > /etc/lab-edited && touch /var/x");
-
-            await machine.RebootAsync();
-            await machine.ShouldRunAsync(3, rollback: 1, etc: "3\nafter");
-
-            (await machine.TryRunAsync("touch /usr/x")).Error.Should().Contain("Read-only file system");
-            await machine.RunAsync("bootc usr-overlay && touch /usr/x");
-            (await machine.StatusAsync()).GetProperty("usrOverlay").GetProperty("accessMode").GetString().Should().Be("readWrite");
-            await machine.RebootAsync();
-            (await machine.TryRunAsync("ls /usr/x")).ExitCode.Should().NotBe(0, "what was changed was kept in memory");
-        }
+        (await machine.TryRunAsync("touch /usr/x")).Error.Should().Contain("Read-only file system");
+        await machine.RunAsync("bootc usr-overlay && touch /usr/x");
+        (await machine.StatusAsync()).GetProperty("usrOverlay").GetProperty("accessMode").GetString().Should().Be("readWrite");
+        await machine.RebootAsync();
+        (await machine.TryRunAsync("ls /usr/x")).ExitCode.Should().NotBe(0, "what was changed was kept in memory");
     }
 }

@@ -11,7 +11,7 @@ public sealed class Qemu : IAsyncDisposable
     public const int DefaultMebibytes = 2048;
 
     /// <summary>How long a QEMU may live at most, should whoever started it be killed.</summary>
-    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
 
     private readonly CancellationTokenSource _kill = new();
     private readonly List<PosixSignalRegistration> _signals = [];
