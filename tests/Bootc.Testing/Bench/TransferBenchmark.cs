@@ -17,9 +17,10 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
         WithConfiguration + "run=$(mktemp -d /tmp/bootc-bench-XXXXXX); trap 'rm -rf \"$run\"' EXIT; rm -rf root/libpod; podman --root \"$PWD/root\" --runroot \"$run\" --storage-driver overlay pull --quiet ";
 
     private const string Skopeo = WithConfiguration + "skopeo copy --quiet ";
+    private const int Block = 4096;
     private const string ToStorage = " \"containers-storage:[overlay@$PWD/root+$PWD/run]localhost/bench\"";
 
-    private readonly Dictionary<string, double> _unique = [];
+    private readonly Dictionary<string, ObjectSizes> _left = [];
 
     /// <summary>Measures everything.</summary>
     public async Task RunAsync(Measurements measurements, BenchReport report, CancellationToken cancellationToken)
@@ -30,7 +31,7 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
         foreach (string format in TransferImages.Formats)
         {
             IReadOnlyList<Series> all = await measurements.MeasureAsync(
-                $"Pull and import, {format}, few large layers", Pulls(bootc, format, isWhole: format == "gzip"), RememberUnique, cancellationToken);
+                $"Pull and import, {format}, few large layers", Pulls(bootc, format, isWhole: format == "gzip"), RememberObjects, cancellationToken);
             WriteWritten(report, all[0]);
         }
 
@@ -101,24 +102,30 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
     ];
 
     /// <summary>How many bytes of objects an import left.</summary>
-    private void RememberUnique(string name, string run)
+    private void RememberObjects(string name, string run)
     {
         DirectoryInfo objects = new(Path.Join(run, "repo", "objects"));
         if (objects.Exists)
         {
-            _unique[name] = objects.EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
+            long[] sizes = [.. objects.EnumerateFiles("*", SearchOption.AllDirectories).Select(file => file.Length)];
+            _left[name] = new(sizes.Sum(), sizes.Sum(size => (size + Block - 1) / Block * Block));
         }
     }
 
     private void WriteWritten(BenchReport report, Series bootc)
     {
-        if (bootc.HasRun && _unique.TryGetValue(bootc.Contestant.Name, out double unique))
+        if (bootc.HasRun && _left.TryGetValue(bootc.Contestant.Name, out ObjectSizes left))
         {
+            double written = bootc.Of(run => run.Written).Median;
+            double disk = bootc.Of(run => run.ToDisk ?? 0).Median;
             report.WriteLine(
-                $"{bootc.Contestant.Name}: {bootc.Of(run => run.Written).Median / 1e6:F1} MB written for {unique / 1e6:F1} MB of objects, the EROFS image and the "
-                + $"splitstreams among them: {bootc.Of(run => run.Written).Median / unique:F2}");
+                $"{bootc.Contestant.Name}: for {left.Bytes / 1e6:F1} MB of objects, the EROFS image and the splitstreams among them, which are {left.InBlocks / 1e6:F1} MB in whole blocks, "
+                + $"{written / 1e6:F1} MB handed to the kernel ({written / left.InBlocks:F2}) and {disk / 1e6:F1} MB to the disk ({disk / left.InBlocks:F2})");
         }
     }
+
+    /// <summary>What objects have, and what the blocks have that a file system keeps them in, of 4096 bytes each.</summary>
+    private readonly record struct ObjectSizes(long Bytes, long InBlocks);
 
     private async Task WriteNeededAsync(BenchReport report, Series bootc)
     {
