@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using Bootc.Linux;
 
 namespace Bootc.Composefs;
 
@@ -16,6 +17,7 @@ public sealed class VerityHasher(VerityAlgorithm algorithm)
     private const int DescriptorSize = 256;
     private const int RootHashOffset = 16;
     private const int ReadSize = 1 << 18;
+    private const int BlocksAtOnce = 16;
 
     private readonly int _hashSize = algorithm == VerityAlgorithm.Sha256 ? SHA256.HashSizeInBytes : SHA512.HashSizeInBytes;
     private readonly byte[] _block = new byte[BlockSize];
@@ -62,9 +64,9 @@ public sealed class VerityHasher(VerityAlgorithm algorithm)
             _blockLength = 0;
         }
 
-        for (; data.Length >= BlockSize; data = data[BlockSize..])
+        while (data.Length >= BlockSize)
         {
-            AddBlock(data[..BlockSize], level: 0);
+            data = data[(AddBlocks(data) * BlockSize)..];
         }
 
         data.CopyTo(_block);
@@ -117,10 +119,31 @@ public sealed class VerityHasher(VerityAlgorithm algorithm)
         }
     }
 
+    /// <summary>Appends the hashes of the first blocks of data, of as many as are hashed at once: of one at least.</summary>
+    private int AddBlocks(ReadOnlySpan<byte> data)
+    {
+        Span<byte> digests = stackalloc byte[BlocksAtOnce * SHA512.HashSizeInBytes];
+        int count = algorithm == VerityAlgorithm.Sha512 ? Sha512Library.Hash(data, digests) : 0;
+        if (count == 0)
+        {
+            AddBlock(data[..BlockSize], level: 0);
+            return 1;
+        }
+
+        for (int i = 0; i < count; i++)
+        {
+            digests.Slice(i * _hashSize, _hashSize).CopyTo(Next(level: 0));
+        }
+
+        return count;
+    }
+
+    private void AddBlock(ReadOnlySpan<byte> block, int level) => Digest(block, Next(level));
+
     /// <summary>
-    /// Appends the hash of a block to a level. A full level moves up only when one more hash comes: until then it may be the top.
+    /// Where the next hash of a level goes. A full level moves up only when one more hash comes: until then it may be the top.
     /// </summary>
-    private void AddBlock(ReadOnlySpan<byte> block, int level)
+    private Span<byte> Next(int level)
     {
         if (level == _levels.Count)
         {
@@ -134,8 +157,8 @@ public sealed class VerityHasher(VerityAlgorithm algorithm)
             target.Length = 0;
         }
 
-        Digest(block, target.Block.AsSpan(target.Length, _hashSize));
         target.Length += _hashSize;
+        return target.Block.AsSpan(target.Length - _hashSize, _hashSize);
     }
 
     private void Digest(ReadOnlySpan<byte> data, Span<byte> destination)

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Bootc.Testing;
 
 namespace Bootc.SystemTests;
@@ -6,6 +7,7 @@ namespace Bootc.SystemTests;
 public sealed class ProgramTests : IDisposable
 {
     private const long MaxBytes = 15_000_000;
+    private const long MaxLibraryBytes = 1_500_000;
 
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("bootc-program");
 
@@ -14,11 +16,39 @@ public sealed class ProgramTests : IDisposable
     [Fact]
     public async Task Is_small_and_runs_on_old_systems()
     {
-        string bootc = (await Product.Instance).Bootc;
-        string newest = await LabProgram.RunAsync("sh", ["-c", "objdump -T \"$1\" | grep -oE 'GLIBC_[0-9.]+' | sort -Vu | tail -n 1", "newest", bootc]);
+        Product product = await Product.Instance;
+        foreach ((string file, long atMost) in ((string, long)[])[(product.Bootc, MaxBytes), (product.Sha512Library, MaxLibraryBytes)])
+        {
+            string newest = await LabProgram.RunAsync("sh", ["-c", "objdump -T \"$1\" | grep -oE 'GLIBC_[0-9.]+' | sort -Vu | tail -n 1", "newest", file]);
 
-        new FileInfo(bootc).Length.Should().BeLessThan(MaxBytes);
-        Version.Parse(newest.Trim()["GLIBC_".Length..]).Should().BeLessThanOrEqualTo(new Version(2, 36));
+            new FileInfo(file).Length.Should().BeLessThan(atMost);
+            Version.Parse(newest.Trim()["GLIBC_".Length..]).Should().BeLessThanOrEqualTo(new Version(2, 36));
+        }
+    }
+
+    [Fact]
+    public async Task Hashes_as_well_without_the_library_for_wide_vectors()
+    {
+        string file = Path.Join(_root.FullName, "file");
+        byte[] content = new byte[3_000_001];
+        new Random(1).NextBytes(content);
+        await File.WriteAllBytesAsync(file, content);
+        string alone = Path.Join(_root.FullName, "bootc");
+        File.Copy((await Product.Instance).Bootc, alone);
+
+        (string with, bool isLoaded) = await DigestAsync((await Product.Instance).Bootc, file);
+        (string without, bool isMissed) = await DigestAsync(alone, file);
+
+        (isLoaded, isMissed).Should().Be(((await File.ReadAllTextAsync("/proc/cpuinfo")).Contains(" avx2 "), false));
+        with.Should().Be(without).And.Be((await (await Lab.SidTree).RunAsync("fsverity", ["digest", "--hash-alg=sha512", "--compact", file])).Trim());
+    }
+
+    /// <summary>The digest, and whether the library was opened for it.</summary>
+    private async Task<(string Digest, bool IsLoaded)> DigestAsync(string bootc, string file)
+    {
+        string trace = Path.Join(_root.FullName, "trace");
+        string output = await LabProgram.RunAsync("strace", ["-f", "-e", "trace=openat", "-o", trace, bootc, "internals", "composefs", "digest", file]);
+        return (output.Split(' ')[0], Regex.IsMatch(await File.ReadAllTextAsync(trace), "libbootc-sha512.so\".* = [0-9]"));
     }
 
     [Fact]
