@@ -65,7 +65,7 @@ internal static class TestCommand
         File.Delete(trx);
         string[] filter = all ? [] : ["--filter", "Category!=All"];
         // A test that hangs is to be named and not to take the rest of the run with it.
-        string[] blame = ["--blame-hang-timeout", "30m", "--blame-hang-dump-type", "none"];
+        string[] blame = ["--blame-hang-timeout", "60m", "--blame-hang-dump-type", "none"];
         // Machines take minutes each: whoever waits sees them come.
         string[] console = IsOfMachines(project) ? ["--logger", "console;verbosity=normal"] : [];
         bool good = await DotnetAsync(

@@ -12,7 +12,7 @@ public sealed class KeptMachine : IAsyncDisposable
     public const string Reboot = "systemctl reboot --no-block";
 
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(8);
-    private static readonly TimeSpan ManyBootsLimit = TimeSpan.FromMinutes(15);
+    private static readonly TimeSpan ManyBootsLimit = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan ShutdownLimit = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(10);
 
