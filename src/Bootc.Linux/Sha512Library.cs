@@ -31,12 +31,12 @@ public static unsafe class Sha512Library
     /// <returns>How many were hashed: not those that are left over where the library does so many at once, and none without it.</returns>
     public static int Hash(ReadOnlySpan<byte> blocks, Span<byte> digests)
     {
-        int count = Math.Min(blocks.Length / BlockSize, digests.Length / DigestSize);
         if (HashBlocks == null)
         {
             return 0;
         }
 
+        int count = Math.Min(blocks.Length / BlockSize, digests.Length / DigestSize);
         fixed (byte* from = blocks)
         fixed (byte* to = digests)
         {

@@ -157,11 +157,13 @@ internal static class FourBlocks
     /// <summary>The next sixteen words of the message schedule in place of the last.</summary>
     private static void Extend(Span<Vector256<ulong>> words)
     {
+        ref Vector256<ulong> w = ref MemoryMarshal.GetReference(words);
         for (int i = 0; i < Words; i++)
         {
-            Vector256<ulong> next = words[(i + 1) % Words];
-            Vector256<ulong> last = words[(i + 14) % Words];
-            words[i] += (RotateRight(next, 1) ^ RotateRight(next, 8) ^ (next >>> 7)) + words[(i + 9) % Words] + (RotateRight(last, 19) ^ RotateRight(last, 61) ^ (last >>> 6));
+            Vector256<ulong> next = Unsafe.Add(ref w, (i + 1) & (Words - 1));
+            Vector256<ulong> last = Unsafe.Add(ref w, (i + 14) & (Words - 1));
+            Unsafe.Add(ref w, i) += (RotateRight(next, 1) ^ RotateRight(next, 8) ^ (next >>> 7)) + Unsafe.Add(ref w, (i + 9) & (Words - 1))
+                + (RotateRight(last, 19) ^ RotateRight(last, 61) ^ (last >>> 6));
         }
     }
 

@@ -8,7 +8,7 @@ public sealed class SmallBootPartitionTests
 {
     private const int Updates = 20;
 
-    // In KiB, with which the machine is installed.
+    // KiB of the kernel and the initrd that the machine was installed with.
     private const string SizeOfKernel = "du -sk /boot/EFI/Linux | cut -f1";
 
     private const string TakeRoom =

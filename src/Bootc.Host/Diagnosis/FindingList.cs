@@ -17,17 +17,11 @@ internal sealed class FindingList
     /// <summary>Looks at something; that it cannot be looked at is a finding.</summary>
     /// <param name="what">What it is, with its article.</param>
     /// <param name="look">Looks at it.</param>
-    public void Try(string what, Action look)
+    public void Try(string what, Action look) => TryAsync(what, () =>
     {
-        try
-        {
-            look();
-        }
-        catch (Exception e) when (Failure.IsExpected(e))
-        {
-            Damage($"{what} cannot be read: {Failure.Describe(e)}");
-        }
-    }
+        look();
+        return Task.CompletedTask;
+    }).GetAwaiter().GetResult();
 
     /// <summary>As <see cref="Try"/>, of what takes its time.</summary>
     public async Task TryAsync(string what, Func<Task> look)

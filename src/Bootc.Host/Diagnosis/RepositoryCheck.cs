@@ -14,7 +14,7 @@ namespace Bootc.Host.Diagnosis;
 /// <param name="IsWhole">Whether nothing of it is damaged or missing.</param>
 /// <param name="Manifest">The digest of the manifest that it was made of; null where nothing tells.</param>
 /// <param name="BootDigest">The boot digest of its kernel and initrd; null where they cannot be read, or it has none.</param>
-/// <param name="Bound">What it binds; nothing where it is damaged.</param>
+/// <param name="Bound">What it binds; nothing where that cannot be read.</param>
 internal sealed record ImageFacts(bool IsWhole, string? Manifest, string? BootDigest, ImmutableArray<BoundImage> Bound);
 
 /// <summary>Checks the repository, and tells whose images its damage concerns.</summary>
@@ -99,7 +99,9 @@ internal sealed class RepositoryCheck(MachineFacts facts, FindingList findings, 
                 .. parts.Missing.Select(path => $"{path}: is missing"),
             ];
             ImageFiles? files = problems.IsEmpty ? parts.Files : null;
-            _images[id] = new(problems.IsEmpty, manifests.GetValueOrDefault(id), BootDigestOf(files), files is null ? [] : BoundImages.Read(files));
+            ImmutableArray<BoundImage> bound = [];
+            findings.Try($"what {facts.NameOf(id)} binds", () => bound = files is null ? [] : BoundImages.Read(files));
+            _images[id] = new(problems.IsEmpty, manifests.GetValueOrDefault(id), BootDigestOf(files), bound);
             Report(id, manifest, problems);
         }
 

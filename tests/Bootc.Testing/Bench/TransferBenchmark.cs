@@ -101,7 +101,7 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
         .. Pulls(bootc, "gzip", isWhole: false).Select(contestant => contestant with { Before = contestant.Script }),
     ];
 
-    /// <summary>How many bytes of objects an import left.</summary>
+    /// <summary>The sizes of the objects that an import left.</summary>
     private void RememberObjects(string name, string run)
     {
         DirectoryInfo objects = new(Path.Join(run, "repo", "objects"));
@@ -117,7 +117,7 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
         if (bootc.HasRun && _left.TryGetValue(bootc.Contestant.Name, out ObjectSizes left))
         {
             double written = bootc.Of(run => run.Written).Median;
-            double disk = bootc.Of(run => run.ToDisk ?? 0).Median;
+            double disk = bootc.Of(run => run.ToDisk ?? double.NaN).Median;
             report.WriteLine(
                 $"{bootc.Contestant.Name}: for {left.Bytes / 1e6:F1} MB of objects, the EROFS image and the splitstreams among them, which are {left.InBlocks / 1e6:F1} MB in whole blocks, "
                 + $"{written / 1e6:F1} MB handed to the kernel ({written / left.InBlocks:F2}) and {disk / 1e6:F1} MB to the disk ({disk / left.InBlocks:F2})");
