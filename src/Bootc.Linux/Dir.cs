@@ -258,7 +258,10 @@ public sealed unsafe partial class Dir : IDisposable
     /// <summary>Removes an empty directory; false where there is none.</summary>
     public bool TryRemoveDir(PathName name) => TryUnlink(name, AT_REMOVEDIR);
 
-    /// <summary>Removes a file or a directory with all that is in it; false where there is none. Never follows links or crosses mounts.</summary>
+    /// <summary>
+    /// Removes a file or a directory with all that is in it, what chattr(1) protects too; false where there is none. Never follows links;
+    /// something that is mounted there is EBUSY, and what is in that stays.
+    /// </summary>
     public bool TryRemoveTree(PathName name)
     {
         FileStatus? status = TryStatus(name);
@@ -267,20 +270,30 @@ public sealed unsafe partial class Dir : IDisposable
             return false;
         }
 
-        if (status.Kind != FileKind.Directory)
+        bool isDirectory = status.Kind == FileKind.Directory;
+        if (isDirectory)
         {
-            return TryRemoveFile(name);
-        }
+            if (status.MountId != _fd.Status().MountId)
+            {
+                throw new SyscallException("remove", Join(name), Errno.EBUSY);
+            }
 
-        using (Dir inner = OpenDir(name))
-        {
+            using Dir inner = OpenDir(name);
             foreach (DirEntry entry in inner.Entries())
             {
                 inner.TryRemoveTree(entry.Name);
             }
         }
 
-        return TryRemoveDir(name);
+        int flags = isDirectory ? AT_REMOVEDIR : 0;
+        try
+        {
+            return TryUnlink(name, flags);
+        }
+        catch (SyscallException e) when (e.Errno == Errno.EPERM && TryUnprotect(name, status.Kind))
+        {
+            return TryUnlink(name, flags);
+        }
     }
 
     /// <summary>Makes this directory's own entries durable.</summary>
@@ -319,6 +332,19 @@ public sealed unsafe partial class Dir : IDisposable
 
         Errno errno = Syscall.LastErrno;
         return errno == Errno.ENOENT ? false : throw new SyscallException("remove", Join(name), errno);
+    }
+
+    /// <summary>Takes off the flags that keep even root from removing something: its own, and those of this directory.</summary>
+    private bool TryUnprotect(PathName name, FileKind kind)
+    {
+        bool isOpen = _fd.TryUnprotect();
+        if (kind is not (FileKind.Regular or FileKind.Directory))
+        {
+            return isOpen;
+        }
+
+        using Fd node = OpenFile(name);
+        return node.TryUnprotect() || isOpen;
     }
 
     private Fd Wrap(int fd, string verb, PathName name)

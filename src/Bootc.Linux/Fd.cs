@@ -125,6 +125,19 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
     /// <summary>Makes the whole file system that holds this file durable.</summary>
     public void SyncFilesystem() => Syscall.Check(Libc.SyncFs(this), "syncfs", Path);
 
+    /// <summary>Takes off the flags <c>i</c> and <c>a</c> of chattr(1); false where the file has neither, or is on a file system without them.</summary>
+    internal bool TryUnprotect()
+    {
+        int flags = 0;
+        if (Libc.IoCtl(this, FS_IOC_GETFLAGS, &flags) != 0 || (flags & (FS_IMMUTABLE_FL | FS_APPEND_FL)) == 0)
+        {
+            return false;
+        }
+
+        flags &= ~(FS_IMMUTABLE_FL | FS_APPEND_FL);
+        return Libc.IoCtl(this, FS_IOC_SETFLAGS, &flags) == 0;
+    }
+
     public FileStatus Status()
     {
         StatX status;

@@ -1,4 +1,5 @@
 using System.Text;
+using Bootc.Testing;
 
 namespace Bootc.Linux.Tests;
 
@@ -134,5 +135,34 @@ public sealed class DirTests : IDisposable
         {
             Directory.Delete(outside, recursive: true);
         }
+    }
+
+    [Fact]
+    public async Task Removes_what_chattr_protects_and_nothing_that_is_mounted_in_the_tree()
+    {
+        string mounted = Path.Join(_path, "tree", "mounted");
+        Directory.CreateDirectory(mounted);
+        File.WriteAllText(Path.Join(_path, "tree", "log"), "");
+        Directory.CreateDirectory(Path.Join(_path, "tree", "locked", "deep"));
+        await LabProgram.RunAsync("mount", ["-t", "tmpfs", "none", mounted]);
+        try
+        {
+            File.WriteAllText(Path.Join(mounted, "kept"), "kept");
+
+            _dir.Invoking(dir => dir.TryRemoveTree("tree")).Should().Throw<SyscallException>().Which.Errno.Should().Be(Errno.EBUSY);
+
+            File.Exists(Path.Join(mounted, "kept")).Should().BeTrue();
+        }
+        finally
+        {
+            await LabProgram.RunAsync("umount", [mounted]);
+        }
+
+        await LabProgram.RunAsync("chattr", ["+a", Path.Join(_path, "tree", "log")]);
+        await LabProgram.RunAsync("chattr", ["+i", Path.Join(_path, "tree", "locked")]);
+
+        _dir.TryRemoveTree("tree").Should().BeTrue();
+
+        _dir.Exists("tree").Should().BeFalse();
     }
 }

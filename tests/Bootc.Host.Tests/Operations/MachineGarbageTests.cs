@@ -63,20 +63,34 @@ public sealed class MachineGarbageTests : IAsyncLifetime
         await UpdateAsync(3);
         string folder = _machine["sysroot/state/deploy"];
         // What nobody can remove, as if the removal ended there.
-        await LabProgram.RunAsync("chattr", ["+i", Path.Join(folder, first.ToString(), "etc")]);
+        await LabProgram.RunAsync("mount", ["-t", "tmpfs", "none", Path.Join(folder, first.ToString(), "etc")]);
         try
         {
             _machine.Invoking(machine => machine.With(m => new MachineGarbage(m).Collect(default))).Should().Throw<SyscallException>();
         }
         finally
         {
-            await LabProgram.RunAsync("chattr", ["-i", Path.Join(Directory.EnumerateDirectories(folder, $"*{first}").Single(), "etc")]);
+            await LabProgram.RunAsync("umount", [Path.Join(Directory.EnumerateDirectories(folder, $"*{first}").Single(), "etc")]);
         }
 
         // Another update to that image would take it for whole.
         Directory.Exists(Path.Join(folder, first.ToString())).Should().BeFalse();
         _machine.With(machine => new MachineGarbage(machine).Collect(default));
         Directory.EnumerateDirectories(folder).Should().HaveCount(2);
+    }
+
+    [Fact]
+    public async Task What_the_machine_protected_from_changes_goes_with_its_deployment()
+    {
+        ObjectId first = _machine.Booted;
+        await LabProgram.RunAsync("chattr", ["+i", _machine.PathOfEtc(first, "version")]);
+        await LabProgram.RunAsync("chattr", ["+i", Directory.CreateDirectory(_machine.PathOfEtc(first, "locked")).FullName]);
+        await UpdateAsync(2);
+        await UpdateAsync(3);
+
+        _machine.With(machine => new MachineGarbage(machine).Collect(default)).Deployments.Should().Equal(first);
+
+        Directory.EnumerateDirectories(_machine["sysroot/state/deploy"]).Should().HaveCount(2);
     }
 
     private MachineGarbageReport Rehearse() => _machine.With(machine => new MachineGarbage(machine).Rehearse(default));
