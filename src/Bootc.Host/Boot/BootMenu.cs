@@ -23,6 +23,12 @@ public sealed class BootMenu
     public BootEntryFile? Find(ObjectId deployment) => Ours.FirstOrDefault(file => file.Deployment!.Equals(deployment));
 
     /// <summary>
+    /// Whether an entry is the one that was made to boot. In its last attempt it is that too, although the boot loader already puts
+    /// it behind the one to fall back to.
+    /// </summary>
+    public bool IsChosen(BootEntryFile entry) => ReferenceEquals(Ours.FirstOrDefault(), entry) || (entry.IsToBoot && IsUsedUp(entry));
+
+    /// <summary>
     /// The menu that boots one deployment and falls back to another. Of ours there are two entries at most, since upstream expects that;
     /// whatever else is there stays as it is.
     /// </summary>
@@ -32,8 +38,9 @@ public sealed class BootMenu
     {
         BootEntryFile primary = first.At(1, first.OsId, first.SortId);
         BootEntryFile[] ours = fallback is null ? [primary] : [primary, fallback.At(0, first.OsId, first.SortId)];
-        HashSet<string> taken = [.. ours.Select(file => file.Name)];
-        return new([.. ours, .. Files.Where(file => file.Deployment is null && !taken.Contains(file.Name))]);
+        // Two names that differ in their counters only would be one when the counter goes; and on FAT case makes no difference.
+        HashSet<string?> taken = new(ours.Select(StemOf), StringComparer.OrdinalIgnoreCase);
+        return new([.. ours, .. Files.Where(file => file.Deployment is null && !taken.Contains(StemOf(file)))]);
     }
 
     /// <summary>The menu with another file in the place of one.</summary>
@@ -63,6 +70,8 @@ public sealed class BootMenu
 
         return order != 0 ? order : string.CompareOrdinal(other.Name, one.Name);
     }
+
+    private static string? StemOf(BootEntryFile file) => BootAttempts.TrySplit(file.Name, out string? stem, out _) ? stem : null;
 
     private static bool IsUsedUp(BootEntryFile file) => file.Attempts is { Left: 0 };
 }

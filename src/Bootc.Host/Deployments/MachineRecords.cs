@@ -17,7 +17,8 @@ public sealed record StagedRecord(string Deployment, string Image, string BootId
 /// <param name="Deployment">Its id.</param>
 /// <param name="Image">Its update source.</param>
 /// <param name="Failure">Why it does not boot, for the user; null where it became the one that boots.</param>
-public sealed record FinalizationRecord(string Deployment, string Image, string? Failure)
+/// <param name="BootId">The boot in which it became that; null where it did not.</param>
+public sealed record FinalizationRecord(string Deployment, string Image, string? Failure, string? BootId = null)
 {
     /// <summary>What to tell of it, without capital and full stop; null where it became the one that boots.</summary>
     [JsonIgnore]

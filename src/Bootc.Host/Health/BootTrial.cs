@@ -48,7 +48,7 @@ public sealed class BootTrial(Machine machine)
         }
 
         BootMenu live = machine.Entries.Read();
-        if (Entry(live) is not { } entry || !ReferenceEquals(live.Ours.First(), entry))
+        if (Entry(live) is not { } entry || !live.IsChosen(entry))
         {
             return false;
         }
@@ -140,8 +140,13 @@ public sealed class BootTrial(Machine machine)
         }
     }
 
+    /// <summary>
+    /// Whether no boot loader started this deployment since it was last made the one to boot: the kernel was told to boot another, or has been
+    /// running since before that.
+    /// </summary>
     private bool IsSoftRebooted =>
-        BootImageArgument.Find(KernelCommandLine.Parse(machine.Root.ReadText("proc/cmdline"))) is { } argument && !argument.Id.Equals(machine.Booted.Id);
+        (BootImageArgument.Find(KernelCommandLine.Parse(machine.Root.ReadText("proc/cmdline"))) is { } argument && !argument.Id.Equals(machine.Booted.Id))
+        || (machine.Records.Finalization is { } last && last.BootId == machine.BootId && last.Deployment == machine.Booted.Id.ToString());
 
     private bool HasLoaderCounted(BootEntryFile entry) =>
         LoaderInfo.HasCountedBoot(machine.Root) && !IsSoftRebooted && entry.Attempts is { Done: > 0 };

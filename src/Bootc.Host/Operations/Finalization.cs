@@ -48,7 +48,7 @@ public sealed class Finalization(Machine machine, Steps steps)
             throw;
         }
 
-        machine.Records.Finalization = new(staged.Id.ToString(), image, Failure: null);
+        machine.Records.Finalization = new(staged.Id.ToString(), image, Failure: null, machine.BootId);
         machine.Records.Staged = null;
         machine.Staged = null;
         new MachineGarbage(machine).CollectKernels();

@@ -25,7 +25,10 @@ public sealed record HostStatus(DeploymentStatus? Booted)
     /// <summary>Whatever else has a boot entry.</summary>
     public ImmutableArray<DeploymentStatus> Others { get; init; } = [];
 
-    /// <summary>Whether the next boot is into another deployment than the booted one, without a staged one.</summary>
+    /// <summary>
+    /// Whether another deployment than the booted one was made the next to boot, without a staged one. That the boot loader would go back
+    /// after the last attempt of a trial is no such thing.
+    /// </summary>
     public bool RollbackQueued { get; init; }
 
     /// <summary>A writable or read-only overlay over /usr; null where there is none.</summary>
@@ -90,14 +93,13 @@ public sealed record HostStatus(DeploymentStatus? Booted)
                 next = next with { SoftRebootCapable = softReboot.CanReach(next, waitingEntry) };
             }
 
-            ObjectId? first = live.Ours.FirstOrDefault()?.Deployment;
             AddProblems(live, readable is not null && bootedEntry is null);
             return new(booted)
             {
                 Staged = next,
                 Rollback = others.FirstOrDefault(),
                 Others = [.. others.Skip(1)],
-                RollbackQueued = first is not null && !first.Equals(machine.Booted.Id),
+                RollbackQueued = bootedEntry is null ? live.Ours.Any() : !live.IsChosen(bootedEntry),
                 Problems = [.. _problems],
             };
         }

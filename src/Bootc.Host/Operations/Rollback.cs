@@ -20,7 +20,8 @@ public sealed class Rollback(Machine machine, Steps steps)
     {
         HostStatus status = HostStatus.From(machine);
         BootMenu live = machine.Entries.Read();
-        DeploymentStatus other = status.Rollback
+        // What is there to go back to may be staged again; that is dropped as anything else that is staged.
+        DeploymentStatus other = status.Rollback ?? (status.Staged is { } again && live.Find(again.Id) is not null ? again : null)
             ?? throw new BootcException("there is no other deployment to go back to; one is there after the first update");
         BootEntryFile otherEntry = live.Find(other.Id)!;
         BootEntryFile bootedEntry = live.Find(machine.Booted.Id)
@@ -40,7 +41,7 @@ public sealed class Rollback(Machine machine, Steps steps)
         }
 
         steps.Run("Changing the boot entries", () => machine.Entries.Commit(
-            isReverted ? live.Booting(bootedEntry, otherEntry) : live.Booting(Tried(otherEntry), bootedEntry)));
+            isReverted ? live.Booting(Again(bootedEntry), otherEntry) : live.Booting(Tried(otherEntry), bootedEntry)));
         if (isReverted && digest is not null)
         {
             machine.Records.Left = machine.Records.Left.Remove(digest);
@@ -57,6 +58,9 @@ public sealed class Rollback(Machine machine, Steps steps)
 
         return new(isReverted, dropped, isReverted ? status.Booted! : other, LoaderInfo.ReadOverrides(machine.Root, machine.Esp!));
     }
+
+    /// <summary>One whose attempts are used up would not boot again, whatever place in the menu it has.</summary>
+    private BootEntryFile Again(BootEntryFile booted) => booted.Attempts is { Left: 0 } ? Tried(booted) : booted;
 
     /// <summary>One that was never found good, or failed, is tried anew; where nobody counts, it simply boots.</summary>
     private BootEntryFile Tried(BootEntryFile entry) =>

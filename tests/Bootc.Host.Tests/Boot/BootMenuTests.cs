@@ -71,6 +71,16 @@ public class BootMenuTests
         next.Files.Select(file => file.Name).Should().Contain(["windows.conf", "bootc_a-9-0.conf", "README"]).And.HaveCount(5);
     }
 
+    [Fact]
+    public void No_two_entries_differ_in_their_counters_only_as_one_of_them_is_to_lose_it()
+    {
+        BootMenu menu = new([Entry("bootc_a-1-0.conf", One, "bootc-a-1"), new("BOOTC_a-2-1.conf", Encoding.UTF8.GetBytes("garbage"))]);
+
+        BootMenu next = menu.Booting(Entry("bootc_a-2-1+3-0.conf", Two, "bootc-a-0"), menu.Files[0]);
+
+        next.Files.Select(file => file.Name).Should().Equal("bootc_a-2-1+3-0.conf", "bootc_a-1-0.conf");
+    }
+
     [Theory]
     [InlineData("bootc_a-1-1.conf", "title x\n", "boot entry has no \"version\"")]
     [InlineData("bootc_a-1-1.conf", "version 1\nlinux /k\noptions rw\n", "it names no deployment")]

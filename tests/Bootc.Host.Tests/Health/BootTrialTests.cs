@@ -41,6 +41,45 @@ public sealed class BootTrialTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_last_attempt_is_as_good_as_the_first_and_no_rollback()
+    {
+        ObjectId first = _machine.Booted;
+        ObjectId second = await UpdateAsync(2);
+        for (int attempt = 1; attempt <= 3; attempt++)
+        {
+            _machine.Reboot();
+        }
+
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1+0-3.conf", "bootc_lab-1-0.conf");
+        Conclude().Should().BeNull();
+        _machine.Status().RollbackQueued.Should().BeFalse("nobody asked for one");
+        Pass().Should().BeTrue();
+
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1.conf", "bootc_lab-1-0.conf");
+        _machine.Reboot();
+        _machine.Booted.Should().Be(second);
+        _machine.Rollback().Next.Id.Should().Be(first);
+    }
+
+    [Fact]
+    public async Task A_person_can_go_back_from_the_last_attempt_and_take_that_back()
+    {
+        ObjectId first = _machine.Booted;
+        ObjectId second = await UpdateAsync(2);
+        for (int attempt = 1; attempt <= 3; attempt++)
+        {
+            _machine.Reboot();
+        }
+
+        _machine.Rollback().Should().Match<RollbackResult>(result => !result.IsReverted && result.Next.Id.Equals(first));
+        Pass().Should().BeFalse("a person went back from it");
+        _machine.Rollback().Should().Match<RollbackResult>(result => result.IsReverted && result.Next.Id.Equals(second));
+
+        _machine.Reboot();
+        _machine.Booted.Should().Be(second);
+    }
+
+    [Fact]
     public async Task One_that_fails_three_times_is_left_told_of_and_not_tried_again()
     {
         ObjectId first = _machine.Booted;
@@ -147,6 +186,27 @@ public sealed class BootTrialTests : IAsyncLifetime
         _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1.conf", "bootc_lab-1-0.conf");
         await UpdateAsync(3);
         _machine.Entries().Keys.Should().Contain("bootc_lab-3-1+3-0.conf", "that the boot loader did not count is no fault of its own");
+    }
+
+    [Fact]
+    public async Task A_soft_reboot_back_to_what_the_kernel_came_up_with_is_no_fault_of_the_boot_loader()
+    {
+        ImageReference image = _machine.Publish(2);
+        await _machine.SwitchAsync(image);
+        ObjectId second = _machine.Finalize()!;
+        _machine.Reboot();
+        Pass().Should().BeTrue();
+        _machine.SoftReboot(await UpdateAsync(3));
+        Pass().Should().BeTrue();
+        await _machine.SwitchAsync(image);
+        _machine.Finalize().Should().Be(second);
+
+        _machine.SoftReboot(second);
+        Pass().Should().BeTrue();
+
+        _machine.Status().Problems.Should().BeEmpty();
+        await UpdateAsync(4);
+        _machine.Entries().Keys.Should().Contain("bootc_lab-4-1+3-0.conf");
     }
 
     [Fact]
