@@ -37,20 +37,28 @@ public sealed class Reboot(Machine machine, Programs programs, Steps steps)
         bool isSoft = softReboot is not null && await PrepareSoftAsync(softReboot.Value, cancellationToken);
         if (apply)
         {
+            if (!isSoft)
+            {
+                // systemd makes a soft reboot of any other for which a root is prepared.
+                Forget(machine.Root);
+            }
+
             await (isSoft ? _systemd.SoftRebootAsync(cancellationToken) : _systemd.RebootAsync(cancellationToken));
         }
     }
 
     /// <summary>Forgets a soft reboot that was prepared.</summary>
+    /// <param name="root">The root directory of the running system.</param>
     /// <returns>False where none was.</returns>
-    public static bool Reset()
+    public static bool Forget(Dir root)
     {
-        if (MountInfo.At($"/{NextRoot}") is null)
+        string prepared = Path.Join(root.Path, NextRoot);
+        if (MountInfo.At(prepared) is null)
         {
             return false;
         }
 
-        MountNamespace.Unmount($"/{NextRoot}", lazily: true);
+        MountNamespace.Unmount(prepared, lazily: true);
         return true;
     }
 
@@ -82,7 +90,7 @@ public sealed class Reboot(Machine machine, Programs programs, Steps steps)
 
     private async Task SetUpRootAsync(ObjectId id, CancellationToken cancellationToken)
     {
-        Reset();
+        Forget(machine.Root);
         machine.Root.TryMakeDir(NextRoot);
         // The deployment's own idea of what is kept, and whether files must be sealed, is the running one's.
         string argument = (machine.Booted with { Id = id }).ToString();

@@ -24,11 +24,12 @@ internal static class StatusChange
         }
     }
 
-    /// <summary>A reboot starts something else than what runs.</summary>
+    /// <summary>A reboot starts something else than what runs, and than what a soft reboot was prepared for.</summary>
     /// <param name="machine">The machine.</param>
     /// <param name="why">A sentence for those who read it.</param>
     public static void AnnounceReboot(Machine machine, string why)
     {
+        Reboot.Forget(machine.Root);
         using (Dir run = machine.Root.OpenDir("run"))
         {
             run.WriteAtomically(Path.GetFileName(RebootRequired), why + "\n");
@@ -37,9 +38,10 @@ internal static class StatusChange
         Announce(machine);
     }
 
-    /// <summary>A reboot starts what runs already.</summary>
+    /// <summary>A reboot starts what runs already, even where a soft reboot was prepared.</summary>
     public static void WithdrawReboot(Machine machine)
     {
+        Reboot.Forget(machine.Root);
         machine.Root.TryRemoveFile(RebootRequired);
         Announce(machine);
     }

@@ -1,5 +1,7 @@
 using Bootc.Host.Operations;
+using Bootc.Linux.Mounts;
 using Bootc.Oci;
+using Bootc.Testing;
 
 namespace Bootc.Host.Tests.Operations;
 
@@ -127,6 +129,34 @@ public sealed class StatusChangeTests : IAsyncLifetime
         _machine.Status().Staged.Should().BeNull();
         _machine.Finalize().Should().BeNull();
         File.Exists(RebootRequired).Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task A_soft_reboot_that_was_prepared_is_forgotten_when_something_else_is_to_boot()
+    {
+        await _machine.SwitchAsync(_machine.Publish(2));
+        _machine.Finalize();
+        _machine.Reboot();
+        string prepared = _machine["root/run/nextroot"];
+        Directory.CreateDirectory(prepared);
+        foreach (Func<Task> change in (Func<Task>[])
+            [() => Task.FromResult(_machine.Rollback()), () => Task.FromResult(_machine.Rollback()), () => _machine.SwitchAsync(_machine.Publish(3))])
+        {
+            await LabProgram.RunAsync("mount", ["-t", "tmpfs", "none", prepared]);
+            try
+            {
+                await change();
+
+                MountInfo.At(prepared).Should().BeNull();
+            }
+            finally
+            {
+                if (MountInfo.At(prepared) is not null)
+                {
+                    await LabProgram.RunAsync("umount", [prepared]);
+                }
+            }
+        }
     }
 
     private void Forget() => Directory.SetLastWriteTimeUtc(_machine["sysroot/composefs/bootc"], LongAgo);

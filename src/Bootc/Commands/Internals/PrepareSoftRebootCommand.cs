@@ -26,7 +26,7 @@ internal static class PrepareSoftRebootCommand
                         return true;
                     }
 
-                    return Reboot.Reset();
+                    return Reboot.Forget(tools.Machine.Root);
                 },
                 cancellationToken);
             return 0;
