@@ -30,8 +30,9 @@ public sealed class BootPartition : IDisposable
     {
         try
         {
-            using FilesystemContext context = FilesystemContext.Open(Type);
-            return new(context.SetFlag("ro").Set("source", device).Mount(MountFlags.ReadOnly), wasReadOnly: false);
+            DetachedMount mount = MountShared(device, "ro");
+            mount.SetReadOnly();
+            return new(mount, wasReadOnly: false);
         }
         catch (MountException e) when (e.Errno == Errno.EBUSY)
         {
@@ -52,7 +53,8 @@ public sealed class BootPartition : IDisposable
         }
         catch (MountException e) when (e.Errno == Errno.EBUSY)
         {
-            DetachedMount mount = TryClone(device) ?? throw new BootcException($"{device} is mounted read-only where bootc cannot see it", e);
+            // Mounted read-only, be it where nobody else sees it, as for a status at the same time: what is shared there has to be made writable.
+            DetachedMount mount = TryClone(device) ?? MountShared(device, "ro");
             using Dir root = mount.OpenRoot();
             Reconfigure(root, "rw");
             mount.SetWritable();
@@ -78,10 +80,10 @@ public sealed class BootPartition : IDisposable
         _mount.Dispose();
     }
 
-    private static DetachedMount MountShared(string device)
+    private static DetachedMount MountShared(string device, string access = "rw")
     {
         using FilesystemContext context = FilesystemContext.Open(Type);
-        return context.Set("source", device).Mount();
+        return context.SetFlag(access).Set("source", device).Mount();
     }
 
     private static DetachedMount? TryClone(string device)
