@@ -5,7 +5,8 @@ namespace Bootc.SystemTests;
 
 /// <summary>
 /// Updates that fail, each in its way, on machines that nobody attends to: every time they end with the version before, can say why, and do
-/// not try the same again.
+/// not try the same again. That there are three attempts is shown by the first of those that never come up, and by <see cref="HealthRollbackTests"/>; the others
+/// are in their last one.
 /// </summary>
 [Trait("Category", "All")]
 public sealed class AutomaticRollbackTests
@@ -45,7 +46,7 @@ public sealed class AutomaticRollbackTests
         await using FollowingMachine machine = await lab.StartMachineAsync("unhealthy", reboots: true);
 
         await machine.PublishAsync(2, karg: 2, UpdateImages.FailingCheck);
-        await machine.UpgradeUntilAsync(1);
+        await machine.UpgradeInTheLastAttemptUntilAsync(1);
         await machine.ShouldHaveLeftAsync(2, "10-disk: exit code 1: no disk today");
         (await machine.RunAsync("bootc upgrade --automatic --quiet")).Should().StartWith("Not trying sha256:");
 
@@ -67,13 +68,13 @@ public sealed class AutomaticRollbackTests
             mv -f /mnt/damaged $object
             umount /mnt
             """);
-        await machine.UpgradeUntilAsync(3);
+        await machine.UpgradeInTheLastAttemptUntilAsync(3);
         await machine.ShouldHaveLeftAsync(4, "20-data: exit code 1");
 
         // Neither is good: the last good one stays up.
         await machine.RunAsync($"mkdir -p {Path.GetDirectoryName(UsersCheck)} && printf '#!/bin/sh\nfalse\n' > {UsersCheck} && chmod 755 {UsersCheck}");
         await machine.PublishAsync(5, karg: 5);
-        await machine.UpgradeUntilAsync(3);
+        await machine.UpgradeInTheLastAttemptUntilAsync(3);
         await machine.ShouldHaveLeftAsync(5, "50-network: exit code 1");
         string boot = await machine.RunAsync("cat /proc/sys/kernel/random/boot_id");
         (await machine.RunAsync("systemctl is-failed bootc-health-check.service")).Should().Be("failed");
@@ -91,7 +92,7 @@ public sealed class AutomaticRollbackTests
         await machine.ShouldHaveLeftAsync(2, "it was started 3 times and never came up");
 
         await machine.PublishAsync(3, karg: 3, HangInInitrd);
-        await machine.UpgradeUntilAsync(1);
+        await machine.UpgradeInTheLastAttemptUntilAsync(1);
         await machine.ShouldHaveLeftAsync(3, "it was started 3 times and never came up");
 
         string port = lab.Registry.Host.Split(':')[^1];
@@ -101,7 +102,7 @@ public sealed class AutomaticRollbackTests
             printf '#!/bin/bash\necho looking for the registry\n: < /dev/tcp/{KeptMachine.HostAddress}/{port}\n' > {UsersCheck} && chmod 755 {UsersCheck} && {UsersCheck}
             """);
         await machine.PublishAsync(4, karg: 4, NoNetwork);
-        await machine.UpgradeUntilAsync(1);
+        await machine.UpgradeInTheLastAttemptUntilAsync(1);
         await machine.ShouldHaveLeftAsync(4, "50-network: exit code 1: looking for the registry");
     }
 }

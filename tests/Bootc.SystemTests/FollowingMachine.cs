@@ -28,7 +28,10 @@ public sealed class FollowingMachine(UpdateLab lab, string name, KeptMachine mac
     public Task RebootAsync(string command = KeptMachine.Reboot) => machine.RebootAsync(command);
 
     /// <summary>Upgrades it, and leaves it alone until it runs a version.</summary>
-    public Task UpgradeUntilAsync(int version) => machine.RebootUntilAsync("bootc upgrade --quiet --apply", $"grep -qx {version} /usr/share/lab-version");
+    public Task UpgradeUntilAsync(int version) => RebootUntilAsync("bootc upgrade --quiet --apply", version);
+
+    /// <summary>As <see cref="UpgradeUntilAsync"/>, with two of the three attempts of the new deployment counted as used, which saves two boots.</summary>
+    public Task UpgradeInTheLastAttemptUntilAsync(int version) => RebootUntilAsync($"bootc upgrade --quiet && {KeptMachine.RebootIntoTheLastAttempt}", version);
 
     public Task SoftRebootAsync(string command) => machine.SoftRebootAsync(command);
 
@@ -67,6 +70,8 @@ public sealed class FollowingMachine(UpdateLab lab, string name, KeptMachine mac
     public async Task<string?> StagedVersionAsync() => VersionOf(await StatusAsync(), "staged");
 
     public ValueTask DisposeAsync() => machine.DisposeAsync();
+
+    private Task RebootUntilAsync(string command, int version) => machine.RebootUntilAsync(command, $"grep -qx {version} /usr/share/lab-version");
 
     private static string? VersionOf(JsonElement status, string slot) =>
         status.GetProperty(slot) is { ValueKind: JsonValueKind.Object } deployment ? deployment.GetProperty("image").GetProperty("version").GetString() : null;

@@ -75,6 +75,21 @@ public sealed class UpdateWalkTests
         await machine.RebootAsync();
         await machine.ShouldRunAsync(3, rollback: 1, etc: "3\nafter");
 
+        // What waited to be unlocked is applied by the next shutdown, although a soft reboot into what runs stopped the unit for that. A
+        // reader of the boot partition, with a mount that nobody else sees, is in nobody's way.
+        await machine.PublishAsync(4, karg: 1);
+        await machine.RunAsync("bootc upgrade --download-only");
+        await machine.SoftRebootAsync("systemctl soft-reboot");
+        await machine.RunAsync(
+            """
+            umount /boot 2> /dev/null
+            systemd-run --quiet -- unshare --mount sh -c 'mount -t vfat -o ro /dev/disk/by-partlabel/EFI-SYSTEM /mnt && touch /run/held && sleep infinity'
+            timeout 60 sh -c 'until test -e /run/held; do sleep 1; done'
+            """);
+        await machine.RunAsync("bootc upgrade --from-downloaded");
+        await machine.RebootAsync();
+        await machine.ShouldRunAsync(4, rollback: 3, etc: "4\nafter");
+
         (await machine.TryRunAsync("touch /usr/x")).Error.Should().Contain("Read-only file system");
         await machine.RunAsync("bootc usr-overlay && touch /usr/x");
         (await machine.StatusAsync()).GetProperty("usrOverlay").GetProperty("accessMode").GetString().Should().Be("readWrite");

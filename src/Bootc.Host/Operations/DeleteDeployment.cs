@@ -29,12 +29,33 @@ public sealed class DeleteDeployment(Machine machine, Steps steps)
 
         if (live.Find(id) is not null)
         {
-            // Without it the booted deployment is the only one, and so the first.
-            BootMenu without = live.Without(id);
-            steps.Run("Changing the boot entries", () => machine.Entries.Commit(
-                without.Find(machine.Booted.Id) is { } booted ? without.Booting(booted, without.Ours.FirstOrDefault(file => file != booted)) : without));
+            // What else is staged waits among the same entries.
+            BootMenu? waiting = machine.Staged is null ? null : machine.Entries.ReadStaged();
+            steps.Run("Changing the boot entries", () => machine.CommitEntries(MenuWithout(live, id), waiting));
+        }
+
+        if (HostStatus.From(machine) is { Staged: null or { DownloadOnly: true }, RollbackQueued: false })
+        {
+            StatusChange.WithdrawReboot(machine);
+        }
+        else
+        {
+            StatusChange.Announce(machine);
         }
 
         return steps.Run("Removing what is not needed any more", () => new MachineGarbage(machine).Collect(cancellationToken));
+    }
+
+    /// <summary>Without it the booted deployment is the only one, and so the first; and no trial ends where there is nothing to go back to.</summary>
+    private BootMenu MenuWithout(BootMenu live, ObjectId id)
+    {
+        BootMenu without = live.Without(id);
+        if (without.Find(machine.Booted.Id) is not { } booted)
+        {
+            return without;
+        }
+
+        BootEntryFile? other = without.Ours.FirstOrDefault(file => file != booted);
+        return without.Booting(other is null ? booted.With(attempts: null) : booted, other);
     }
 }

@@ -38,7 +38,7 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
         IImageSource source, ResolvedImage image, FollowedImage followed, bool isLocked, UpdateConfig config, CancellationToken cancellationToken)
     {
         RequireBootable(image);
-        await new Systemd(programs).StartAsync(FinalizeUnit, cancellationToken);
+        await StartFinalizerAsync(cancellationToken);
         VerityMode verity = machine.Booted.VerityOptional ? VerityMode.Optional : VerityMode.Required;
         using Repository repository = Repository.Ensure(machine.Sysroot, StateLayout.Repository, verity);
         ImportedImage imported = await new ImageImporter(repository, steps, [.. config.ContentFrom, .. LocalContents.FoldersOfPodman]) { MaxBytes = config.MaxBytes }
@@ -91,6 +91,11 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
         return id;
     }
 
+    /// <summary>
+    /// Has the next shutdown finish what is staged. It may have been staged before a soft reboot, which stopped the unit and left /run.
+    /// </summary>
+    public Task StartFinalizerAsync(CancellationToken cancellationToken) => new Systemd(programs).StartAsync(FinalizeUnit, cancellationToken);
+
     /// <summary>Locks or unlocks what is staged.</summary>
     public void SetLocked(StagedDeployment staged, bool isLocked)
     {
@@ -106,16 +111,28 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
     private void MakeRoomFor(KernelFiles kernel, BootEntryFile bootedEntry)
     {
         KernelDirectories kernels = machine.Kernels;
+        BootMenu menu = machine.Entries.Read();
+        BootMenu waiting = machine.Entries.ReadStaged() ?? BootMenu.Empty;
         // The entry of the booted deployment may have been lost; its kernel is needed all the same.
-        IReadOnlyList<BootEntryFile> live = [bootedEntry, .. machine.Entries.Read().Files];
-        kernels.RemoveUnused([.. live, .. machine.Entries.ReadStaged()?.Files ?? []]);
+        IReadOnlyList<BootEntryFile> live = [bootedEntry, .. menu.Files];
+        RemoveUnused([.. live, .. waiting.Files]);
         if (machine.Staged is not null && !kernels.HasRoomFor(kernel))
         {
             machine.Unstage();
-            kernels.RemoveUnused(live);
+            StatusChange.WithdrawReboot(machine);
+            RemoveUnused(live);
         }
 
         kernels.RequireRoomFor(kernel);
+
+        // An entry that cannot be understood may boot a kernel all the same.
+        void RemoveUnused(IEnumerable<BootEntryFile> entries)
+        {
+            if (!menu.Damaged.Any() && !waiting.Damaged.Any())
+            {
+                kernels.RemoveUnused(entries);
+            }
+        }
     }
 
     private static void RequireBootable(ResolvedImage image)

@@ -37,7 +37,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         HostStatus status = HostStatus.From(machine);
         if (options.FromDownloaded)
         {
-            return Unlock(status);
+            return await UnlockAsync(status, cancellationToken);
         }
 
         UpdateConfig config = ReadConfig();
@@ -62,7 +62,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
         if (status.Staged is { } staged && staged.Image?.Digest == digest)
         {
-            return Relock(staged, followed, image, options.DownloadOnly);
+            return await RelockAsync(staged, followed, image, options.DownloadOnly, cancellationToken);
         }
 
         if (status.Booted?.Image?.Digest == digest)
@@ -100,10 +100,15 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
             throw new BootcException($"no update could be found later at {reference}: {path} is a relative path; give one that begins with /");
         }
 
-        if ((status.Staged ?? status.Booted)?.Image?.Followed == followed)
+        if (status.Staged is { } staged && staged.Image?.Followed == followed)
         {
-            return new(
-                status.Staged is null ? UpdateOutcome.SpecificationUnchanged : UpdateOutcome.AlreadyStaged, reference, Image: null, Layers: null, []);
+            await _staging.StartFinalizerAsync(cancellationToken);
+            return new(UpdateOutcome.AlreadyStaged, reference, Image: null, Layers: null, []);
+        }
+
+        if (status.Staged is null && status.Booted?.Image?.Followed == followed)
+        {
+            return new(UpdateOutcome.SpecificationUnchanged, reference, Image: null, Layers: null, []);
         }
 
         UpdateConfig config = ReadConfig();
@@ -198,10 +203,11 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
             deployment, origin.WithImage(followed.ToString(), image.ManifestDigest.ToString()).WithPolicyEnforced(followed.IsPolicyEnforced));
     }
 
-    private UpdateResult Unlock(HostStatus status)
+    private async Task<UpdateResult> UnlockAsync(HostStatus status, CancellationToken cancellationToken)
     {
         DeploymentStatus staged = status.Staged ?? throw new BootcException("nothing is staged; bootc upgrade --download-only does that");
         ImageReference reference = staged.Image?.Reference ?? Followed(status).Reference;
+        await _staging.StartFinalizerAsync(cancellationToken);
         if (!staged.DownloadOnly)
         {
             return new(UpdateOutcome.AlreadyStaged, reference, staged.Image, Layers: null, []);
@@ -212,8 +218,10 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         return new(UpdateOutcome.Unlocked, reference, staged.Image, Layers: null, []);
     }
 
-    private UpdateResult Relock(DeploymentStatus staged, FollowedImage followed, ResolvedImage image, bool isLocked)
+    private async Task<UpdateResult> RelockAsync(
+        DeploymentStatus staged, FollowedImage followed, ResolvedImage image, bool isLocked, CancellationToken cancellationToken)
     {
+        await _staging.StartFinalizerAsync(cancellationToken);
         FollowFromNowOn(staged.Id, followed, image);
         ImageReference reference = followed.Reference;
         if (staged.DownloadOnly == isLocked)

@@ -200,6 +200,22 @@ public sealed class MachineTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_rollback_goes_to_what_is_there_even_if_that_is_staged_again()
+    {
+        ImageReference back = _machine.Publish(1, more: []);
+        (ObjectId first, _) = await UpdateAsync();
+        await _machine.SwitchAsync(back);
+        _machine.Status().Staged!.Id.Should().Be(first);
+
+        RollbackResult result = _machine.Rollback();
+
+        (result.DroppedStaged, result.Next.Id).Should().Be((true, first));
+        _machine.Status().Staged.Should().BeNull();
+        _machine.Reboot();
+        _machine.Booted.Should().Be(first);
+    }
+
+    [Fact]
     public void Without_another_deployment_there_is_nothing_to_go_back_to() =>
         _machine.Invoking(m => m.Rollback()).Should().Throw<BootcException>().WithMessage("there is no other deployment to go back to*");
 
@@ -232,6 +248,19 @@ public sealed class MachineTests : IAsyncLifetime
         _machine.With(machine => new MachineGarbage(machine).Collect(default)).Should().BeEquivalentTo(new MachineGarbageReport([], [], null));
 
         Directory.GetDirectories(_machine["sysroot/state/deploy"]).Should().HaveCount(3);
+    }
+
+    [Fact]
+    public async Task Staging_removes_no_kernel_that_an_entry_may_boot_which_cannot_be_understood()
+    {
+        ObjectId first = _machine.Booted;
+        await UpdateAsync(kernel: "kernel 2");
+        string entry = _machine["esp/loader/entries/bootc_lab-1-0.conf"];
+        await File.WriteAllLinesAsync(entry, (await File.ReadAllLinesAsync(entry)).Where(line => !line.StartsWith("version ", StringComparison.Ordinal)));
+
+        await _machine.SwitchAsync(_machine.Publish(3, "kernel 3"));
+
+        KernelsOf().Should().Contain($"bootc_composefs-{first}");
     }
 
     [Fact]

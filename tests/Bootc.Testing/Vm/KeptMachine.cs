@@ -11,6 +11,13 @@ public sealed class KeptMachine : IAsyncDisposable
     /// <summary>What makes it reboot as a person would have it.</summary>
     public const string Reboot = "systemctl reboot --no-block";
 
+    /// <summary>
+    /// What makes it reboot into the update that is staged as if two of its three attempts had failed. There is no variable in it, as
+    /// systemd-run would replace that.
+    /// </summary>
+    public const string RebootIntoTheLastAttempt =
+        """bootc composefs-finalize-staged && cd /boot/loader/entries && ls | sed -n "s/\(.*\)+3-0[.]conf/mv & \1+1-2.conf/p" | sh && cd / && systemctl reboot""";
+
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(8);
     private static readonly TimeSpan ManyBootsLimit = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan ShutdownLimit = TimeSpan.FromMinutes(4);
