@@ -142,8 +142,6 @@ public sealed class DirTests : IDisposable
     {
         string mounted = Path.Join(_path, "tree", "mounted");
         Directory.CreateDirectory(mounted);
-        File.WriteAllText(Path.Join(_path, "tree", "log"), "");
-        Directory.CreateDirectory(Path.Join(_path, "tree", "locked", "deep"));
         await LabProgram.RunAsync("mount", ["-t", "tmpfs", "none", mounted]);
         try
         {
@@ -158,6 +156,8 @@ public sealed class DirTests : IDisposable
             await LabProgram.RunAsync("umount", [mounted]);
         }
 
+        File.WriteAllText(Path.Join(_path, "tree", "log"), "");
+        Directory.CreateDirectory(Path.Join(_path, "tree", "locked", "deep"));
         await LabProgram.RunAsync("chattr", ["+a", Path.Join(_path, "tree", "log")]);
         await LabProgram.RunAsync("chattr", ["+i", Path.Join(_path, "tree", "locked")]);
 

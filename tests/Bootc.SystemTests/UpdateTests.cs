@@ -50,6 +50,8 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
 
         public GuestAnswer Rollback { get; private set; } = null!;
 
+        public string Journal { get; private set; } = "";
+
         public Stop RolledBack { get; private set; } = null!;
 
         public Stop Returned { get; private set; } = null!;
@@ -95,6 +97,7 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
             Updated = await LookAsync();
 
             Rollback = await _machine.TryRunAsync("bootc rollback");
+            Journal = await _machine.RunAsync("journalctl --sync && journalctl -b -o cat MESSAGE_ID=26f3b1eb24464d12aa5e7b544a6b5468");
             RolledBack = await LookAsync();
             await _machine.RebootAsync();
             Returned = await LookAsync();
@@ -211,6 +214,7 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
     public void A_rollback_goes_back_with_the_etc_that_was_left()
     {
         walk.Rollback.Output.Should().Be("Next boot: rollback deployment\n");
+        walk.Journal.Should().MatchRegex("^Rolling back to image: sha256:[0-9a-f]{64}$");
         walk.RolledBack.Json.GetProperty("rollbackQueued").GetBoolean().Should().BeTrue();
         walk.Returned.Version.Should().Be("1");
         walk.Returned.Etc.Should().Be("1\nof-this-machine\nnew");

@@ -16,6 +16,9 @@ public sealed record RollbackResult(bool IsReverted, bool DroppedStaged, Deploym
 /// <param name="steps">Runs what is done.</param>
 public sealed class Rollback(Machine machine, Steps steps)
 {
+    /// <summary>What programs look for that watch for rollbacks: upstream's documentation promises it.</summary>
+    private const string JournalId = "26f3b1eb24464d12aa5e7b544a6b5468";
+
     public RollbackResult Run()
     {
         HostStatus status = HostStatus.From(machine);
@@ -56,7 +59,20 @@ public sealed class Rollback(Machine machine, Steps steps)
             StatusChange.AnnounceReboot(machine, $"bootc rolled back to {other.Image?.Digest ?? other.Id.ToString()}");
         }
 
+        Tell(isReverted, digest, other);
         return new(isReverted, dropped, isReverted ? status.Booted! : other, LoaderInfo.ReadOverrides(machine.Root, machine.Esp!));
+    }
+
+    private void Tell(bool isReverted, string? current, DeploymentStatus other)
+    {
+        string digest = other.Image?.Digest ?? other.Id.ToString();
+        Systemd.Log(
+            machine.Root,
+            isReverted ? $"Taking back the rollback to image: {digest}" : $"Rolling back to image: {digest}",
+            JournalId,
+            ("BOOTC_MANIFEST_DIGEST", digest),
+            ("BOOTC_ROLLBACK_TYPE", isReverted ? "revert" : "rollback"),
+            ("BOOTC_CURRENT_MANIFEST_DIGEST", current ?? "none"));
     }
 
     /// <summary>One whose attempts are used up would not boot again, whatever place in the menu it has.</summary>

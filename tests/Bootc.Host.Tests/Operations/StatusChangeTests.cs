@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using System.Text;
 using Bootc.Host.Operations;
 using Bootc.Linux.Mounts;
 using Bootc.Oci;
@@ -98,6 +100,40 @@ public sealed class StatusChangeTests : IAsyncLifetime
         _machine.Rollback();
         File.Exists(RebootRequired).Should().BeFalse();
         IsTold().Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_rollback_is_in_the_journal_by_the_id_that_watchers_know()
+    {
+        string first = _machine.Status().Booted!.Image!.Digest;
+        await _machine.SwitchAsync(_machine.Publish(2));
+        _machine.Finalize();
+        _machine.Reboot();
+        string second = _machine.Status().Booted!.Image!.Digest;
+        using Socket journal = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { ReceiveTimeout = 10_000 };
+        Directory.CreateDirectory(_machine["root/run/systemd/journal"]);
+        journal.Bind(new UnixDomainSocketEndPoint(_machine["root/run/systemd/journal/socket"]));
+
+        _machine.Rollback();
+        Receive().Should().Be(
+            $"""
+            MESSAGE=Rolling back to image: {first}
+            MESSAGE_ID=26f3b1eb24464d12aa5e7b544a6b5468
+            PRIORITY=6
+            SYSLOG_IDENTIFIER=bootc
+            BOOTC_MANIFEST_DIGEST={first}
+            BOOTC_ROLLBACK_TYPE=rollback
+            BOOTC_CURRENT_MANIFEST_DIGEST={second}
+
+            """);
+        _machine.Rollback();
+        Receive().Should().Contain("\nBOOTC_ROLLBACK_TYPE=revert\n");
+
+        string Receive()
+        {
+            byte[] datagram = new byte[4096];
+            return Encoding.UTF8.GetString(datagram, 0, journal.Receive(datagram));
+        }
     }
 
     [Fact]
