@@ -11,6 +11,7 @@ public sealed record ImageName
 {
     private const int MaxLength = 255;
     private const int MaxTagLength = 128;
+    private const string DockerHub = "docker.io";
 
     private static readonly SearchValues<char> PathCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789._-");
     private static readonly SearchValues<char> DomainCharacters =
@@ -39,6 +40,14 @@ public sealed record ImageName
 
     /// <summary>The name of the repository: domain and path.</summary>
     public string WithoutTag => $"{(Domain is null ? "" : $"{Domain}/")}{Path}";
+
+    /// <summary>
+    /// The one way to write a name that has several: Docker Hub was called <c>index.docker.io</c>, and keeps names of one part below
+    /// <c>library</c>. Policies, configuration and signatures are by these.
+    /// </summary>
+    public ImageName Canonical => Domain is DockerHub or "index.docker.io"
+        ? new(DockerHub, Path.Contains('/', StringComparison.Ordinal) ? Path : $"library/{Path}", Tag, Digest)
+        : this;
 
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out ImageName? name)
     {

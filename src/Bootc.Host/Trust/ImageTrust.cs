@@ -34,11 +34,13 @@ public sealed class ImageTrust(Dir root, Steps steps)
             return;
         }
 
-        PolicyAnswer answer = policy.Find(followed.Reference);
+        // What a short name stands for decides, as it decides what is fetched.
+        ImageReference reference = (source as RegistryImage)?.Reference ?? followed.Reference;
+        PolicyAnswer answer = policy.Find(reference);
         ImmutableArray<SigstoreSignature> signatures = answer.AsksForSignatures && source is RegistryImage registry
-            ? await ReadSignaturesAsync(registry, image, followed.Reference, $"{path} ({answer.Place})", cancellationToken)
+            ? await ReadSignaturesAsync(registry, image, $"{path} ({answer.Place})", cancellationToken)
             : [];
-        PolicyCheck.Require(answer, new(followed.Reference, image.ManifestDigest, signatures), path, ReadKey);
+        PolicyCheck.Require(answer, new(reference, image.ManifestDigest, signatures), path, ReadKey);
     }
 
     /// <summary>Refuses a system whose policy could vouch for nothing.</summary>
@@ -63,11 +65,11 @@ public sealed class ImageTrust(Dir root, Steps steps)
     }
 
     private async Task<ImmutableArray<SigstoreSignature>> ReadSignaturesAsync(
-        RegistryImage registry, ResolvedImage image, ImageReference reference, string place, CancellationToken cancellationToken) =>
-        RegistriesYaml.Read(root).Cover(reference)
-            ? await steps.RunAsync($"Looking for signatures of {reference}", () => registry.ReadSignaturesAsync(image.ManifestDigest, cancellationToken).AsTask())
+        RegistryImage registry, ResolvedImage image, string place, CancellationToken cancellationToken) =>
+        RegistriesYaml.Read(root).Cover(registry.Reference)
+            ? await steps.RunAsync($"Looking for signatures of {registry.Reference}", () => registry.ReadSignaturesAsync(image.ManifestDigest, cancellationToken).AsTask())
             : throw new UntrustedImageException(
-                $"{reference} is refused by {place}: it asks for a signature, and none was looked for, as no file in /{RegistriesYaml.Folder} says use-sigstore-attachments: true for it");
+                $"{registry.Reference} is refused by {place}: it asks for a signature, and none was looked for, as no file in /{RegistriesYaml.Folder} says use-sigstore-attachments: true for it");
 
     private string ReadKey(string path) => Encoding.UTF8.GetString(root.ReadBytes(path.TrimStart('/')));
 }

@@ -59,13 +59,13 @@ public sealed class RegistriesConfig
         return new(searched, aliases, helpers, [.. registries.Values.OrderByDescending(registry => registry.Prefix!.Length)]);
     }
 
-    /// <summary>The name of an image with its registry: short names only where the configuration leaves one way to read them.</summary>
+    /// <summary>The canonical name of an image, with its registry: short names only where the configuration leaves one way to read them.</summary>
     /// <exception cref="RegistryException">The name is short and could mean several images, or none.</exception>
     public ImageName Qualify(ImageName name)
     {
         if (name.Domain is not null)
         {
-            return name;
+            return name.Canonical;
         }
 
         string? target = _aliases.TryGetValue(name.Path, out string? alias) ? alias
@@ -73,7 +73,7 @@ public sealed class RegistriesConfig
             : null;
         string rest = name.ToString()[name.Path.Length..];
         return ImageName.TryParse($"{target}{rest}", out ImageName? full) && full.Domain is not null
-            ? full
+            ? full.Canonical
             : throw new RegistryException(
                 $"\"{name}\" does not say in which registry the image is, and {(_searched.Length == 0 ? "no registry is" : "several registries are")} configured to search; name the registry");
     }

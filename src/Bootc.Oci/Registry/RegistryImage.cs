@@ -24,6 +24,9 @@ public sealed class RegistryImage : IImageSource
         _clients = clients;
     }
 
+    /// <summary>The image that is asked for, by its whole name: what a short name stands for.</summary>
+    public ImageReference Reference => ImageReference.Parse($"docker://{_name}");
+
     /// <summary>Decides whom to ask; nobody is asked yet.</summary>
     /// <exception cref="RegistryException">The name is ambiguous or its registry blocked.</exception>
     public static RegistryImage Open(ImageName name, RegistryAccess access, Platform? platform = null)

@@ -51,7 +51,7 @@ public static class PolicyCheck
 
         SigstoreKey[] keys = [.. requirement.Keys.Select(key => SigstoreKey.Parse(
             key.Content ?? readKey(key.Path!), key.Path ?? "the key of the policy"))];
-        ImageName full = name is { Tag: null, Digest: null } && ImageName.TryParse($"{name}:latest", out ImageName? latest) ? latest : name;
+        ImageName full = (name is { Tag: null, Digest: null } && ImageName.TryParse($"{name}:latest", out ImageName? latest) ? latest : name).Canonical;
         string[] objections = [.. image.Signatures.Select(signature => Objection(signature, keys, requirement.Identity, full, image.Manifest)).OfType<string>()];
         return objections.Length < image.Signatures.Length ? null : string.Join("; ", objections.Distinct());
     }

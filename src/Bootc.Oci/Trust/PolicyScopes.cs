@@ -7,11 +7,12 @@ internal static class PolicyScopes
     public static string TransportOf(ImageReference image) => image.Transport == ImageTransport.Registry ? "docker" : image.TransportName;
 
     /// <summary>The scopes; the last one is the whole transport.</summary>
+    /// <exception cref="ArgumentException">The name is short: which image it stands for is for registries.conf to say.</exception>
     public static IEnumerable<string> Of(ImageReference image)
     {
         IEnumerable<string> specific = image.Transport switch
         {
-            ImageTransport.Registry when ImageName.TryParse(image.Name, out ImageName? name) => OfName(name),
+            ImageTransport.Registry when ImageName.TryParse(image.Name, out ImageName? name) => OfName(name.Canonical),
             ImageTransport.Oci or ImageTransport.OciArchive => OfPath(image.SplitPath() is var (path, tag) && tag is not null ? $"{path}:{tag}" : null, image.SplitPath().Path),
             ImageTransport.Dir => OfPath(null, image.Name),
             // Podman knows no scopes for these but the transport itself.
@@ -27,6 +28,7 @@ internal static class PolicyScopes
 
     private static IEnumerable<string> OfName(ImageName name)
     {
+        string host = name.Domain ?? throw new ArgumentException($"the short name {name} has no scopes", nameof(name));
         yield return name is { Tag: null, Digest: null } ? $"{name}:latest" : name.ToString();
         for (string scope = name.WithoutTag; ; scope = scope[..scope.LastIndexOf('/')])
         {
@@ -37,8 +39,8 @@ internal static class PolicyScopes
             }
         }
 
-        // Hosts below a domain, from the nearest on.
-        string host = name.Domain ?? "";
+        // Hosts below a domain, from the nearest on, whatever their port.
+        host = host.Split(':')[0];
         for (int dot = host.IndexOf('.', StringComparison.Ordinal); dot >= 0; dot = host.IndexOf('.', dot + 1))
         {
             yield return "*" + host[dot..];

@@ -184,7 +184,7 @@ public sealed class SignaturePolicy
         {
             string text = Text(Required(Members(identity, place, ["type", key]), key, place), $"{place}.{key}");
             return ImageName.TryParse(text, out ImageName? name) && name.Domain is not null
-                ? name
+                ? name.Canonical
                 : throw Malformed($"{place}.{key}", "is not the full name of an image");
         }
 

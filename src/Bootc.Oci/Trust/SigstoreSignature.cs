@@ -25,7 +25,7 @@ public sealed record SigstoreSignature(byte[] Payload, byte[] Signature)
         }
 
         return ImageName.TryParse(payload.Critical.Identity.DockerReference, out ImageName? name) && name.Domain is not null
-            ? (name, payload.Critical.Image.DockerManifestDigest)
+            ? (name.Canonical, payload.Critical.Image.DockerManifestDigest)
             : throw new InvalidDataException($"{What} is for no full name of an image");
     }
 }

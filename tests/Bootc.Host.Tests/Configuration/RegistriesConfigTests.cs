@@ -73,6 +73,7 @@ public class RegistriesConfigTests
     [InlineData("short:2", "aliased.example/long/name:2")]
     [InlineData("other/image", "registry.example/other/image")]
     [InlineData("full.example/image", "full.example/image")]
+    [InlineData("docker.io/image:1", "docker.io/library/image:1")]
     public void Completes_short_names_where_there_is_one_way_to(string image, string full) =>
         Read(Config).Qualify(Name(image)).ToString().Should().Be(full);
 

@@ -2,7 +2,10 @@ using System.Text;
 using Bootc.Host.Operations;
 using Bootc.Host.Tests.Operations;
 using Bootc.Host.Trust;
+using Bootc.Linux;
 using Bootc.Oci;
+using Bootc.Oci.Registry;
+using Bootc.Oci.Sources;
 using Bootc.Oci.Trust;
 
 namespace Bootc.Host.Tests.Trust;
@@ -69,6 +72,25 @@ public sealed class ImageTrustTests : IAsyncLifetime
 
         (await _machine.SwitchAsync(image)).Outcome.Should().Be(UpdateOutcome.UpToDate, "it is the same image, and no policy need vouch for it any more");
         File.ReadAllText(_machine[$"sysroot/state/deploy/{_machine.Booted}/{_machine.Booted}.origin"]).Should().Contain($"container-image-reference=ostree-unverified-image:{image}\n");
+    }
+
+    [Fact]
+    public async Task A_short_name_is_judged_by_what_the_registries_make_of_it()
+    {
+        SetPolicy("""{"default": [{"type": "insecureAcceptAnything"}], "transports": {"docker": {"registry.example": [{"type": "reject"}]}}}""");
+        RegistryAccess access = new()
+        {
+            UserAgent = "bootc/1",
+            Config = RegistriesConfig.Of([new("registries.conf") { UnqualifiedSearchRegistries = ["registry.example"] }]),
+        };
+        ImageReference reference = ImageReference.Parse("docker://os:1");
+        using IImageSource layout = ImageSources.Open(_machine.Publish(2), () => access);
+        using IImageSource registry = ImageSources.Open(reference, () => access);
+        using Dir root = Dir.Open(_machine["root"]);
+        ResolvedImage image = await layout.ResolveAsync(default);
+
+        await new ImageTrust(root, Steps.Silent).Awaiting(trust => trust.RequireAsync(registry, image, new(reference), default)).Should()
+            .ThrowAsync<UntrustedImageException>().WithMessage("docker://registry.example/os:1 is refused by * (\"registry.example\" of transport docker): *");
     }
 
     [Theory]

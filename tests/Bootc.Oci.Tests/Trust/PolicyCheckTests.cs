@@ -17,6 +17,13 @@ public sealed class PolicyCheckTests : IDisposable
     [Fact]
     public void An_image_that_was_signed_by_the_key_for_its_name_is_accepted() => Objection([Sign(Payload())]).Should().BeNull();
 
+    [Theory]
+    [InlineData("docker.io/os:1", "docker.io/library/os:1")]
+    [InlineData("docker.io/library/os:1", "docker.io/os:1")]
+    [InlineData("index.docker.io/os:1", "docker.io/library/os:1")]
+    public void A_name_on_docker_hub_is_the_same_however_it_is_written(string image, string signedName) =>
+        Objection([Sign(Payload(name: signedName))], $"docker://{image}").Should().BeNull();
+
     [Fact]
     public void One_good_signature_among_others_is_enough()
     {

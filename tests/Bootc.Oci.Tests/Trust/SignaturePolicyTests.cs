@@ -17,7 +17,12 @@ public sealed class SignaturePolicyTests
     [InlineData("docker://quay.io/else:7", "quay.io")]
     [InlineData("docker://a.b.example.com/x:1", "*.b.example.com")]
     [InlineData("docker://c.example.com/x:1", "*.example.com")]
+    [InlineData("docker://a.b.example.com:5000/x:1", "*.b.example.com")]
+    [InlineData("docker://c.example.com:5000/x:1", "*.example.com")]
     [InlineData("docker://example.com/x:1", "")]
+    [InlineData("docker://docker.io/os:1", "docker.io/library/os")]
+    [InlineData("docker://index.docker.io/os:1", "docker.io/library/os")]
+    [InlineData("docker://docker.io/team/os:1", "docker.io")]
     [InlineData("docker://registry.example:5000/x:1", "registry.example:5000/x:1")]
     [InlineData("docker://quay.io/latest", "quay.io/latest:latest")]
     [InlineData("oci:/images/edge:7", "/images/edge:7")]
@@ -27,7 +32,7 @@ public sealed class SignaturePolicyTests
     [InlineData("containers-storage:localhost/x", "default")]
     public void The_most_specific_scope_counts(string image, string scope)
     {
-        string[] names = ["quay.io/os/edge:7", "quay.io/os/edge", "quay.io/os", "quay.io", "*.b.example.com", "*.example.com", "", "registry.example:5000/x:1", "quay.io/latest:latest"];
+        string[] names = ["quay.io/os/edge:7", "quay.io/os/edge", "quay.io/os", "quay.io", "*.b.example.com", "*.example.com", "", "registry.example:5000/x:1", "quay.io/latest:latest", "docker.io/library/os", "docker.io"];
         string[] paths = ["/images/edge:7", "/images/edge", "/images"];
         SignaturePolicy policy = Parse($$$"""{"default": {{{Reject}}}, "transports": {"docker": {{{Scopes(names)}}}, "oci": {{{Scopes(paths)}}}}}""");
 
@@ -36,6 +41,11 @@ public sealed class SignaturePolicyTests
         answer.Place.Should().Be(scope == "default" ? "its default" : $"\"{scope}\" of transport {(image.StartsWith("docker") ? "docker" : "oci")}");
         answer.Requirements.Should().ContainSingle().Which.Should().Be(scope == "default" ? new PolicyRequirement.Reject() : new PolicyRequirement.AcceptAnything());
     }
+
+    [Fact]
+    public void A_short_name_is_not_looked_up_as_if_it_were_a_scope() =>
+        FluentActions.Invoking(() => Parse($$$$"""{"default": {{{{Accept}}}}, "transports": {"docker": {"os": {{{{Accept}}}}}}}""").Find(ImageReference.Parse("docker://os:1")))
+            .Should().Throw<ArgumentException>().WithMessage("the short name os:1 has no scopes*");
 
     [Theory]
     [InlineData("", "*malformed*")]
