@@ -83,7 +83,8 @@ public sealed class RegistriesConfig
     public ImmutableArray<RegistryEndpoint> Route(ImageName name)
     {
         string repository = $"{name.Domain ?? throw new ArgumentException("a short name has no route", nameof(name))}/{name.Path}";
-        RegistryTable? table = _registries.FirstOrDefault(registry => Matches(registry.Prefix!, repository, name));
+        string full = name.ToString();
+        RegistryTable? table = _registries.FirstOrDefault(registry => EndOf(registry.Prefix!, full) >= 0);
         if (table is null)
         {
             return [new(name.Domain, name.Path)];
@@ -94,6 +95,7 @@ public sealed class RegistriesConfig
             throw new RegistryException($"images from {table.Prefix} are blocked by registries.conf");
         }
 
+        string rest = repository[Math.Min(EndOf(table.Prefix!, full), repository.Length)..];
         bool byDigest = name.Digest is not null;
         IEnumerable<RegistryEndpoint> mirrors = table.Mirrors
             .Where(mirror => mirror.PullFromMirror switch
@@ -102,28 +104,39 @@ public sealed class RegistriesConfig
                 "tag-only" => !byDigest,
                 _ => byDigest || !table.MirrorByDigestOnly,
             })
-            .Select(mirror => Rewrite(table.Prefix!, mirror.Location, repository, mirror.Insecure));
-        return [.. mirrors, Rewrite(table.Prefix!, table.Location, repository, table.Insecure)];
+            .Select(mirror => Rewrite(repository, mirror.Location, rest, mirror.Insecure));
+        return [.. mirrors, Rewrite(repository, table.Location, rest, table.Insecure)];
     }
 
-    // A prefix ends where a part of the name ends: "example.com/os" is no prefix of "example.com/osx".
-    private static bool Matches(string prefix, string repository, ImageName name)
+    /// <summary>Where in a name a prefix of it ends; -1 where it is none. A wildcard stands for the beginning of the host.</summary>
+    private static int EndOf(string prefix, string name)
     {
-        if (prefix.StartsWith("*.", StringComparison.Ordinal))
+        if (!prefix.StartsWith("*.", StringComparison.Ordinal))
         {
-            return name.Domain!.EndsWith(prefix[1..], StringComparison.Ordinal);
+            return name.StartsWith(prefix, StringComparison.Ordinal) && EndsPart(name, prefix.Length) ? prefix.Length : -1;
         }
 
-        string full = $"{repository}{(name.Tag is null ? "" : $":{name.Tag}")}{(name.Digest is null ? "" : $"@{name.Digest}")}";
-        return full.StartsWith(prefix, StringComparison.Ordinal) && (full.Length == prefix.Length || full[prefix.Length] is '/' or ':' or '@');
+        string suffix = prefix[1..];
+        int host = name.IndexOf('/', StringComparison.Ordinal);
+        for (int at = name.IndexOf(suffix, StringComparison.Ordinal); at >= 0 && at < host; at = name.IndexOf(suffix, at + 1, StringComparison.Ordinal))
+        {
+            if (EndsPart(name, at + suffix.Length))
+            {
+                return at + suffix.Length;
+            }
+        }
+
+        return -1;
     }
 
-    private static RegistryEndpoint Rewrite(string prefix, string? location, string repository, bool insecure)
+    // "example.com/os" is no prefix of "example.com/osx".
+    private static bool EndsPart(string name, int end) => end == name.Length || name[end] is '/' or ':' or '@';
+
+    // What follows the prefix follows the location, were it the port of a host: as podman has it.
+    private static RegistryEndpoint Rewrite(string repository, string? location, string rest, bool insecure)
     {
-        string target = location is not { Length: > 0 } ? repository
-            : prefix.StartsWith("*.", StringComparison.Ordinal) ? $"{location}{repository[repository.IndexOf('/', StringComparison.Ordinal)..]}"
-            : location + (repository.Length > prefix.Length ? repository[prefix.Length..] : "");
-        return target.Split('/', 2) is [{ Length: > 0 } host, { Length: > 0 } path]
+        string target = location is { Length: > 0 } ? location + rest : repository;
+        return target.Split('/', 2) is [{ Length: > 0 } host, { Length: > 0 } path] && !path.Contains(':', StringComparison.Ordinal)
             ? new(host, path, insecure)
             : throw new InvalidDataException($"registries.conf sends {repository} to \"{target}\", which names no repository");
     }

@@ -26,6 +26,12 @@ public class RegistriesConfigTests
         prefix = "*.free.example"
         insecure = true
         [[registry]]
+        prefix = "*.port.example"
+        location = "ported.example"
+        [[registry]]
+        prefix = "*.part.example/ns"
+        location = "parted.example/all"
+        [[registry]]
         location = "blocked.example"
         blocked = true
         [[registry]]
@@ -56,13 +62,25 @@ public class RegistriesConfigTests
     [InlineData("example.com/foo/deeper/image", "deep.example/x/image")]
     [InlineData("a.wild.example/ns/image", "catch.example/all/ns/image")]
     [InlineData("wild.example/ns/image", "wild.example/ns/image")]
+    [InlineData("a.wild.example.com/ns/image", "a.wild.example.com/ns/image")]
+    [InlineData("other.example/a.wild.example/image", "other.example/a.wild.example/image")]
     [InlineData("b.free.example/ns/image", "b.free.example/ns/image!")]
+    [InlineData("b.free.example:5000/ns/image:1", "b.free.example:5000/ns/image!")]
+    [InlineData("b.free.example.free.example/image", "b.free.example.free.example/image!")]
+    [InlineData("b.port.example:5000/ns/image", "ported.example:5000/ns/image")]
+    [InlineData("b.part.example/ns/image", "parted.example/all/image")]
+    [InlineData("b.part.example/other/image", "b.part.example/other/image")]
     [InlineData("mirrored.example/x:1", "m1.example/a/x m3.example/x! mirrored.example/x")]
     [InlineData($"mirrored.example/x@{Digest}", "m1.example/a/x m2.example/x mirrored.example/x")]
     [InlineData("bydigest.example/x:1", "bydigest.example/x")]
     [InlineData($"bydigest.example/x@{Digest}", "m4.example/x bydigest.example/x")]
     public void Sends_each_image_where_the_longest_prefix_says(string image, string route) =>
         string.Join(' ', Read(Config).Route(Name(image)).Select(endpoint => $"{endpoint}{(endpoint.Insecure ? "!" : "")}")).Should().Be(route);
+
+    [Fact]
+    public void Refuses_a_place_that_a_port_would_make_no_repository() =>
+        Read(Config).Invoking(config => config.Route(Name("a.wild.example:5000/image"))).Should().Throw<InvalidDataException>()
+            .WithMessage("registries.conf sends a.wild.example:5000/image to \"catch.example/all:5000/image\", which names no repository");
 
     [Fact]
     public void Refuses_what_is_blocked() =>
