@@ -18,6 +18,9 @@ public sealed class SplitStreamWriter : IDisposable
     // between blocks of tar, so that a layer of small files only does not have to fit into memory.
     private const int LongRun = 1 << 20;
 
+    // Inline bytes that are kept while what is before them is still being stored.
+    private const int MaxWaitingBytes = 16 << 20;
+
     private readonly ObjectStore _objects;
     private readonly string _contentType;
     private readonly Spool _spool;
@@ -28,6 +31,7 @@ public sealed class SplitStreamWriter : IDisposable
     private readonly SortedDictionary<byte[], int> _names = new(Comparer<byte[]>.Create((a, b) => a.AsSpan().SequenceCompareTo(b)));
     // What follows an object that is still being stored: inline bytes, then an object, if any.
     private readonly Queue<(byte[] Inline, Task<ObjectId>? Object)> _waiting = new();
+    private long _waitingBytes;
     private long _size;
 
     /// <param name="objects">Where the stream will be stored.</param>
@@ -77,7 +81,7 @@ public sealed class SplitStreamWriter : IDisposable
         FlushInline();
         if (_waiting.Count > 0)
         {
-            _waiting.Enqueue(([], Task.FromResult(id)));
+            Enqueue(Task.FromResult(id));
         }
         else
         {
@@ -87,22 +91,28 @@ public sealed class SplitStreamWriter : IDisposable
         _size = checked(_size + size);
     }
 
-    /// <summary>As the other, for an object that is still being stored; <see cref="SettleAsync"/> has to follow.</summary>
+    /// <summary>
+    /// As the other, for an object that is still being stored; <see cref="SettleAsync"/> has to follow, after all that is written from then
+    /// on, for that is kept in memory meanwhile.
+    /// </summary>
     public void WriteObject(Task<ObjectId> stored, long size)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(size);
-        _waiting.Enqueue((_inline.WrittenSpan.ToArray(), stored));
-        _inline.ResetWrittenCount();
+        Enqueue(stored);
         _size = checked(_size + size);
     }
 
-    /// <summary>Waits until no more than so many objects are still being stored, and throws what one of them failed with.</summary>
+    /// <summary>
+    /// Waits until no more than so many pieces, and no more bytes than are allowed, are kept in memory behind objects that are still being
+    /// stored, and throws what one of them failed with. Costs nothing where nothing is kept.
+    /// </summary>
     public async ValueTask SettleAsync(int most = 0)
     {
-        while (_waiting.TryPeek(out var next) && (_waiting.Count > most || next.Object is null or { IsCompleted: true }))
+        while (_waiting.TryPeek(out var next) && (_waiting.Count > most || _waitingBytes > MaxWaitingBytes || next.Object is null or { IsCompleted: true }))
         {
             ObjectId? id = next.Object is null ? null : await next.Object;
             _waiting.Dequeue();
+            _waitingBytes -= next.Inline.Length;
             WriteChunk(next.Inline);
             if (id is not null)
             {
@@ -187,13 +197,19 @@ public sealed class SplitStreamWriter : IDisposable
     {
         if (_waiting.Count > 0)
         {
-            _waiting.Enqueue((_inline.WrittenSpan.ToArray(), null));
+            Enqueue(null);
         }
         else
         {
             WriteChunk(_inline.WrittenSpan);
+            _inline.ResetWrittenCount();
         }
+    }
 
+    private void Enqueue(Task<ObjectId>? stored)
+    {
+        _waiting.Enqueue((_inline.WrittenSpan.ToArray(), stored));
+        _waitingBytes += _inline.WrittenCount;
         _inline.ResetWrittenCount();
     }
 

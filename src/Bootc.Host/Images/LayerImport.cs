@@ -63,18 +63,21 @@ internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMe
             if (entry.Size > LayerStore.MaxInlineSize)
             {
                 _stream.WriteObject(await AddContentAsync(entry), entry.Size);
-                await _stream.SettleAsync(MaxWaiting);
             }
             else if (entry.Size > 0)
             {
                 _stream.WriteInline(LayerStore.ReadContent(_tar, entry, buffer));
             }
+
+            // After small entries, too: gigabytes of them may follow an object.
+            await _stream.SettleAsync(MaxWaiting);
         }
 
         for (int read; (read = _tar.ReadTrailer(buffer)) > 0;)
         {
             cancellationToken.ThrowIfCancellationRequested();
             _stream.WriteInline(buffer.AsSpan(0, read));
+            await _stream.SettleAsync(MaxWaiting);
         }
     }
 

@@ -97,6 +97,31 @@ public class SplitStreamTests
     }
 
     [Fact]
+    public async Task Keeps_few_bytes_in_memory_while_an_object_is_stored_however_few_pieces_they_are()
+    {
+        using RepositoryFixture fixture = new();
+        TaskCompletionSource<ObjectId> late = new();
+        using SplitStreamWriter writer = new(fixture.Objects, "ocilayer");
+        writer.WriteObject(late.Task, 100);
+
+        int written = 0;
+        Task settled = Task.CompletedTask;
+        for (; settled.IsCompletedSuccessfully && written < 100; written++)
+        {
+            writer.WriteInline(new byte[1 << 20]);
+            settled = writer.SettleAsync(most: int.MaxValue).AsTask();
+        }
+
+        written.Should().BeLessThan(20, "with that many MiB the writer waits for the object");
+        late.SetResult(fixture.Objects.Ensure(new byte[100]));
+        await settled;
+
+        JudgedStream stream = await SplitStreamJudge.ShowAsync(fixture.PathOf(writer.Finish()));
+        stream.Size.Should().Be(100 + ((long)written << 20));
+        stream.Chunks.Sum(chunk => chunk.Digest is null ? chunk.Bytes.Length : 0).Should().Be(written << 20);
+    }
+
+    [Fact]
     public async Task Writes_references_once_in_order_of_use_and_their_names_sorted()
     {
         using RepositoryFixture fixture = new();
