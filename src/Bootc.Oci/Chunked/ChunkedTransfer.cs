@@ -37,7 +37,11 @@ internal static class ChunkedTransfer
                 stream.ReadExactly(read);
             }
 
-            TableOfContents toc = TableOfContents.Parse(ReadToc(layer, blob, Section(blob.Toc)), tail.From);
+            if (TableOfContents.TryParse(ReadToc(layer, blob, Section(blob.Toc)), tail.From) is not { } toc)
+            {
+                return null;
+            }
+
             byte[] tarSplit = Section(blob.TarSplit).ToArray();
             Require(layer, "tar-split data", toc.TarSplitDigest, tarSplit);
             local.Find(toc.Files.Select(file => (file.Content, file.Size)), cancellationToken);

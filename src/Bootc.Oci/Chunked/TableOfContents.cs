@@ -20,8 +20,9 @@ internal sealed record TableOfContents(ImmutableArray<ChunkedFile> Files, Digest
     /// <summary>Reads a table whose digest was checked.</summary>
     /// <param name="json">The table.</param>
     /// <param name="contentEnd">Where in the blob all content has ended.</param>
+    /// <returns>The table; null where it is of a version that is not known, or names no tar-split data, so that it is of no use.</returns>
     /// <exception cref="InvalidDataException">It is malformed, or names what cannot be there.</exception>
-    public static TableOfContents Parse(ReadOnlySpan<byte> json, long contentEnd)
+    public static TableOfContents? TryParse(ReadOnlySpan<byte> json, long contentEnd)
     {
         try
         {
@@ -33,21 +34,25 @@ internal sealed record TableOfContents(ImmutableArray<ChunkedFile> Files, Digest
         }
     }
 
-    private static TableOfContents Read(Utf8JsonReader reader, long contentEnd)
+    private static TableOfContents? Read(Utf8JsonReader reader, long contentEnd)
     {
         ImmutableArray<ChunkedFile>.Builder files = ImmutableArray.CreateBuilder<ChunkedFile>();
         Digest? tarSplit = null;
-        long version = 0;
+        bool isKnown = false;
         Expect(ref reader, JsonTokenType.StartObject, "its beginning");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("version"u8))
             {
-                version = ReadNumber(ref reader, "version");
+                isKnown = ReadNumber(ref reader, "version") == KnownVersion;
+                if (!isKnown)
+                {
+                    return null; // what comes next may look otherwise
+                }
             }
             else if (reader.ValueTextEquals("tarSplitDigest"u8))
             {
-                tarSplit = ReadDigest(ref reader, "tarSplitDigest") ?? throw NotValid("tarSplitDigest", "a digest");
+                tarSplit = ReadDigest(ref reader, "tarSplitDigest");
             }
             else if (reader.ValueTextEquals("entries"u8))
             {
@@ -65,9 +70,7 @@ internal sealed record TableOfContents(ImmutableArray<ChunkedFile> Files, Digest
             }
         }
 
-        return version == KnownVersion && tarSplit is { } digest
-            ? new(files.DrainToImmutable(), digest)
-            : throw new InvalidDataException(version == KnownVersion ? $"{What} has no tarSplitDigest" : $"{What} has version {version}; only {KnownVersion} is known");
+        return isKnown && tarSplit is { } digest ? new(files.DrainToImmutable(), digest) : null;
     }
 
     private static void Add(ImmutableArray<ChunkedFile>.Builder files, TocEntry entry, long contentEnd)

@@ -24,7 +24,7 @@ internal sealed class TableOfContentsTarget : FuzzTarget
     public override void Read(byte[] input)
     {
         long after = 0;
-        foreach (ChunkedFile file in TableOfContents.Parse(input, ContentEnd).Files)
+        foreach (ChunkedFile file in TableOfContents.TryParse(input, ContentEnd)?.Files ?? [])
         {
             Require(file.Size > 0 && file.Offset >= after && file.End > file.Offset && file.End <= ContentEnd, "a file lies where none can be");
             after = file.End;
