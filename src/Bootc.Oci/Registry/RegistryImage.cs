@@ -44,19 +44,18 @@ public sealed class RegistryImage : IImageSource
         await TryOpenChunkedAsync(layer, transfer, cancellationToken)
         ?? (LayerStream)new BlobLayer(await FirstOfAsync(client => RegistryBlob.OpenAsync(client, layer.Blob, transfer.Partial, cancellationToken)), layer);
 
-    /// <summary>The signatures that are attached to a manifest, verified by nobody yet; none where there are none.</summary>
-    public async ValueTask<ImmutableArray<SigstoreSignature>> ReadSignaturesAsync(Digest manifest, CancellationToken cancellationToken) =>
-        await FirstOfAsync(async client =>
+    /// <summary>The signatures that are attached to a manifest, verified by nobody yet; none where nobody who may be asked has any.</summary>
+    public async ValueTask<ImmutableArray<SigstoreSignature>> ReadSignaturesAsync(Digest manifest, CancellationToken cancellationToken)
+    {
+        try
         {
-            try
-            {
-                return await ReadSignaturesAsync(client, manifest, cancellationToken);
-            }
-            catch (RegistryException e) when (e.Status == HttpStatusCode.NotFound)
-            {
-                return [];
-            }
-        });
+            return await FirstOfAsync(client => ReadSignaturesAsync(client, manifest, cancellationToken));
+        }
+        catch (RegistryException e) when (e.Status == HttpStatusCode.NotFound)
+        {
+            return [];
+        }
+    }
 
     public void Dispose() => Array.ForEach(_clients, client => client.Dispose());
 
@@ -84,7 +83,11 @@ public sealed class RegistryImage : IImageSource
 
         throw failures is [var only]
             ? only
-            : new RegistryException($"{_name}: {string.Join("; ", failures.Select(failure => failure.Message))}", failures[^1]);
+            : new RegistryException($"{_name}: {string.Join("; ", failures.Select(failure => failure.Message))}", failures[^1])
+            {
+                // What one of them lacks is missing only where all of them lack it.
+                Status = failures.TrueForAll(failure => failure is RegistryException { Status: HttpStatusCode.NotFound }) ? HttpStatusCode.NotFound : null,
+            };
     }
 
     private async Task<ResolvedImage> ResolveAsync(RegistryClient client, CancellationToken cancellationToken)

@@ -510,21 +510,8 @@ public sealed class RegistryImageTests : IAsyncLifetime
             context.Response.StatusCode = IsBlob(context) ? 404 : 200;
             return Task.FromResult(IsBlob(context));
         };
-        RegistryTable table = new()
-        {
-            Prefix = "registry.example/os",
-            Location = $"{_registry.Host}/os",
-            Mirrors = [new() { Location = "127.0.0.1:1/gone" }, new() { Location = $"{mirror.Host}/os" }],
-        };
-        RegistriesConfig config = RegistriesConfig.Of([new("registries.conf") { Registries = [table] }]);
-        RegistryAccess access = _registry.PatientAccess with
-        {
-            Config = config,
-            Certificates = host => host == mirror.Host ? mirror.Access.Certificates(host) : _registry.Access.Certificates(host),
-        };
-        ImageName.TryParse($"registry.example/{LoopbackRegistry.Repository}:{LoopbackRegistry.Tag}", out ImageName? name).Should().BeTrue();
 
-        using RegistryImage source = RegistryImage.Open(name!, access);
+        using RegistryImage source = OpenMirrored(mirror, new() { Location = "127.0.0.1:1/gone" }, new() { Location = $"{mirror.Host}/os" });
         ResolvedImage image = await source.ResolveAsync(default);
         using (Stream layer = await source.OpenLayerAsync(image.Layers.Single(), default))
         {
@@ -533,6 +520,58 @@ public sealed class RegistryImageTests : IAsyncLifetime
 
         mirror.Requests.Should().HaveCount(3, "manifest and config are there, and the blob is asked for");
         _registry.Requests.Should().ContainSingle().Which.Path.Should().EndWith(_registry.LayerDigest.ToString());
+    }
+
+    /// <summary>Whoever mirrors an image need not mirror its signatures; a mirror that is down may have them.</summary>
+    [Theory]
+    [InlineData(404, true, 1)]
+    [InlineData(404, false, 0)]
+    [InlineData(503, true, 1)]
+    [InlineData(503, false, null)]
+    public async Task Signatures_are_missing_only_where_nobody_has_them(int mirrorSays, bool registryHasThem, int? found)
+    {
+        await using LoopbackRegistry mirror = await LoopbackRegistry.StartAsync(_registry.Content);
+        mirror.Before = context =>
+        {
+            context.Response.StatusCode = mirrorSays;
+            return Task.FromResult(true);
+        };
+        if (registryHasThem)
+        {
+            byte[] payload = "payload"u8.ToArray();
+            _registry.ServeBlob($"{Digest.Sha256(payload)}", payload);
+            _registry.ServeManifest($"sha256-{$"{_registry.ManifestDigest}"[7..]}.sig", MediaTypes.Manifest, Encoding.UTF8.GetBytes(
+                $$$"""
+                {"schemaVersion": 2, "config": {"mediaType": "{{{MediaTypes.Config}}}", "digest": "{{{Digest.Sha256(payload)}}}", "size": 7}, "layers": [
+                  {"mediaType": "application/vnd.dev.cosign.simplesigning.v1+json", "digest": "{{{Digest.Sha256(payload)}}}", "size": 7, "annotations": {"dev.cosignproject.cosign/signature": "eA=="}}
+                ]}
+                """));
+        }
+
+        using RegistryImage source = OpenMirrored(mirror, new MirrorTable { Location = $"{mirror.Host}/os" });
+        Func<Task<int>> reading = async () => (await source.ReadSignaturesAsync(_registry.ManifestDigest, default)).Length;
+
+        if (found is null)
+        {
+            (await reading.Should().ThrowAsync<RegistryException>()).WithMessage("*(503)*is not there (404*");
+        }
+        else
+        {
+            (await reading()).Should().Be(found);
+        }
+    }
+
+    /// <summary>The image by a name whose registry is <see cref="_registry"/>, with mirrors before it.</summary>
+    private RegistryImage OpenMirrored(LoopbackRegistry mirror, params MirrorTable[] mirrors)
+    {
+        RegistryTable table = new() { Prefix = "registry.example/os", Location = $"{_registry.Host}/os", Mirrors = [.. mirrors] };
+        RegistryAccess access = _registry.PatientAccess with
+        {
+            Config = RegistriesConfig.Of([new("registries.conf") { Registries = [table] }]),
+            Certificates = host => host == mirror.Host ? mirror.Access.Certificates(host) : _registry.Access.Certificates(host),
+        };
+        ImageName.TryParse($"registry.example/{LoopbackRegistry.Repository}:{LoopbackRegistry.Tag}", out ImageName? name).Should().BeTrue();
+        return RegistryImage.Open(name!, access);
     }
 
     private async Task BreakOffAsync(HttpContext context)
