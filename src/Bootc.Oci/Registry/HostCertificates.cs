@@ -72,6 +72,9 @@ public sealed class HostCertificates
         return new(authorities, shown, folder);
     }
 
+    /// <summary>The same, but for more authorities: those of another registry.</summary>
+    internal HostCertificates WithAuthoritiesOf(HostCertificates other) => new([.. _authorities, .. other._authorities], _shown, Folder);
+
     /// <summary>How to speak TLS with the host.</summary>
     /// <param name="host">Its name, for messages.</param>
     /// <param name="insecure">Whether any certificate will do.</param>

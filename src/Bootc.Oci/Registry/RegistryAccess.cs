@@ -14,7 +14,7 @@ public sealed record RegistryAccess
     public Func<string, string, CancellationToken, Task<RegistryCredentials?>> AskHelper { get; init; } =
         (_, _, _) => Task.FromResult<RegistryCredentials?>(null);
 
-    /// <summary>The certificates configured for a host and port.</summary>
+    /// <summary>The certificates configured for a registry, by its name in those of images, or for another host; with the port.</summary>
     public Func<string, HostCertificates> Certificates { get; init; } = _ => HostCertificates.None;
 
     public RegistryPatience Patience { get; init; } = new();

@@ -87,7 +87,7 @@ internal sealed class RegistryAuthorization(RegistryAccess access, RegistryEndpo
             : new(HttpMethod.Get, WithQuery(realm, ("service", service), ("scope", scope)));
         request.Headers.Authorization = login is { IdentityToken: null } ? Basic(login) : null;
 
-        using HttpResponseMessage response = await connections.SendAsync(request, cancellationToken);
+        using HttpResponseMessage response = await connections.SendToRealmAsync(request, cancellationToken);
         if (response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
         {
             throw login is null ? NoLogin() : new RegistryException($"the login for {endpoint.Host} was not accepted") { Status = response.StatusCode };

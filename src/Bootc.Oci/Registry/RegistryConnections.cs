@@ -6,13 +6,13 @@ namespace Bootc.Oci.Registry;
 
 /// <summary>
 /// One HTTP client for each host that is spoken to, so that what is configured for one host (authorities, a certificate to show,
-/// insecurity) never holds for another that it redirects to.
+/// insecurity) never holds for another that it redirects to. Where a registry has its tokens from is trusted as the registry is.
 /// </summary>
 internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoint endpoint) : IDisposable
 {
     private static readonly TimeSpan Connecting = TimeSpan.FromSeconds(20);
 
-    private readonly Dictionary<string, HttpClient> _clients = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<(string Authority, bool IsRealm), HttpClient> _clients = [];
     private readonly ConcurrentDictionary<string, string> _causes = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>What a refusal by a host may be due to: it asked for a certificate, or has one that is not valid now; null where it did not.</summary>
@@ -20,14 +20,32 @@ internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoin
 
     /// <summary>Sends a request as it is and gives the answer as soon as it begins; no answer in time is an <see cref="IOException"/>.</summary>
     /// <exception cref="RegistryException">The connection failed, and there is more to say about it than its error does.</exception>
-    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        SendAsync(request, isRealm: false, cancellationToken);
+
+    /// <summary>
+    /// As <see cref="SendAsync(HttpRequestMessage, CancellationToken)"/>, to the place that the registry sends logins to: the authorities of
+    /// the registry count there, too, and its insecurity. The certificate that is shown to it is for it alone.
+    /// </summary>
+    public Task<HttpResponseMessage> SendToRealmAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        SendAsync(request, isRealm: true, cancellationToken);
+
+    public void Dispose()
+    {
+        foreach (HttpClient client in _clients.Values)
+        {
+            client.Dispose();
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, bool isRealm, CancellationToken cancellationToken)
     {
         request.Headers.UserAgent.Add(ProductInfoHeaderValue.Parse(access.UserAgent));
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(access.Patience.Answer);
         try
         {
-            return await ClientOf(request.RequestUri!).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            return await ClientOf(request.RequestUri!, isRealm).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -39,22 +57,17 @@ internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoin
         }
     }
 
-    public void Dispose()
+    private HttpClient ClientOf(Uri uri, bool isRealm)
     {
-        foreach (HttpClient client in _clients.Values)
-        {
-            client.Dispose();
-        }
-    }
-
-    private HttpClient ClientOf(Uri uri)
-    {
+        // Compared as URLs, of which the port disappears where it is the usual one.
+        bool isOwn = uri.Authority == new Uri($"{uri.Scheme}://{endpoint.ApiHost}/").Authority;
+        isRealm &= !isOwn;
         lock (_clients)
         {
-            if (!_clients.TryGetValue(uri.Authority, out HttpClient? client))
+            if (!_clients.TryGetValue((uri.Authority, isRealm), out HttpClient? client))
             {
-                bool insecure = endpoint.Insecure && uri.Authority.Equals(endpoint.ApiHost, StringComparison.OrdinalIgnoreCase);
-                HostCertificates certificates = access.Certificates(uri.Authority);
+                bool insecure = endpoint.Insecure && (isOwn || isRealm);
+                HostCertificates certificates = CertificatesOf(uri, isOwn, isRealm);
                 SocketsHttpHandler handler = new()
                 {
                     AllowAutoRedirect = false,
@@ -65,10 +78,17 @@ internal sealed class RegistryConnections(RegistryAccess access, RegistryEndpoin
                     SslOptions = certificates.TlsOptions(uri.Authority, insecure, cause => _causes[uri.Authority] = cause),
                 };
                 client = new(handler) { Timeout = Timeout.InfiniteTimeSpan };
-                _clients.Add(uri.Authority, client);
+                _clients.Add((uri.Authority, isRealm), client);
             }
 
             return client;
         }
+    }
+
+    // Those of a registry are found by the name that its images have, which need not be that of the host which is spoken to.
+    private HostCertificates CertificatesOf(Uri uri, bool isOwn, bool isRealm)
+    {
+        HostCertificates certificates = access.Certificates(isOwn ? endpoint.Host : uri.Authority);
+        return isRealm ? certificates.WithAuthoritiesOf(access.Certificates(endpoint.Host)) : certificates;
     }
 }

@@ -86,6 +86,23 @@ public sealed class ClientCertificateTests : IAsyncLifetime
             $"{elsewhere.Host} asks for a certificate and there is none; *");
     }
 
+    [Fact]
+    public async Task The_place_that_tokens_are_from_is_shown_no_certificate_of_the_registry()
+    {
+        await using LoopbackRegistry realm = await LoopbackRegistry.StartAsync(client: _certificate);
+        _registry.Before = context =>
+        {
+            context.Response.StatusCode = 401;
+            context.Response.Headers.WWWAuthenticate = $"Bearer realm=\"https://{realm.Host}/token\",service=\"s\"";
+            return Task.FromResult(true);
+        };
+        Dictionary<string, string> files = new(Shown(_certificate)) { ["a.crt"] = _registry.Authority, ["b.crt"] = realm.Authority };
+
+        await RefusedAsync(
+            _registry.Access with { Certificates = host => host == _registry.Host ? HostCertificates.Parse(files, Folder) : HostCertificates.None },
+            $"{realm.Host} asks for a certificate and there is none; *");
+    }
+
     [Theory]
     [InlineData("client.cert", "has no client.key beside it")]
     [InlineData("client.key", "has no client.cert beside it")]

@@ -437,6 +437,48 @@ public sealed class RegistryImageTests : IAsyncLifetime
         tokens.Should().Be(2);
     }
 
+    /// <summary>As podman does: one configuration of TLS for a registry and for where it has its tokens from.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Trusts_the_place_that_tokens_are_from_as_it_trusts_the_registry(bool insecure)
+    {
+        await using LoopbackRegistry realm = await LoopbackRegistry.StartAsync();
+        realm.Before = async context =>
+        {
+            await context.Response.WriteAsync("""{"token": "t1"}""");
+            return true;
+        };
+        _registry.Before = context =>
+        {
+            bool isAuthorized = context.Request.Headers.Authorization == "Bearer t1";
+            context.Response.StatusCode = isAuthorized ? 200 : 401;
+            context.Response.Headers.WWWAuthenticate = $"Bearer realm=\"https://{realm.Host}/token\",service=\"s\"";
+            return Task.FromResult(!isAuthorized);
+        };
+        HostCertificates both = HostCertificates.Parse(new Dictionary<string, string> { ["a.crt"] = _registry.Authority, ["b.crt"] = realm.Authority }, "certs.d");
+
+        await _registry.PullAsync(_registry.PatientAccess with
+        {
+            Config = RegistriesConfig.Of([new("registries.conf") { Registries = [new() { Location = _registry.Host, Insecure = insecure }] }]),
+            Certificates = host => host == _registry.Host && !insecure ? both : HostCertificates.None,
+        });
+
+        realm.Requests.Should().ContainSingle();
+    }
+
+    [Theory]
+    [InlineData("registry.example/os", "registry.example")]
+    [InlineData("registry.example:443/os", "registry.example:443")]
+    [InlineData("docker.io/os", "docker.io")]
+    public async Task Certificates_are_found_by_the_name_of_the_registry_in_those_of_images(string image, string host)
+    {
+        ImageName.TryParse(image, out ImageName? name).Should().BeTrue();
+        using RegistryImage source = RegistryImage.Open(name!, _registry.Access with { Certificates = asked => throw new InvalidDataException(asked) });
+
+        await source.Awaiting(s => s.ResolveAsync(default).AsTask()).Should().ThrowAsync<InvalidDataException>().WithMessage(host);
+    }
+
     [Theory]
     [InlineData("http://127.0.0.1/token")]
     [InlineData("https://user@127.0.0.1/token")]
