@@ -100,11 +100,12 @@ internal sealed class TarExtensions
             : throw new FormatException($"the link's target is empty, holds NUL or has more than {Limits.Path - 1} bytes");
     }
 
+    // The root is that of the layer, which kaniko names in its links (specification §6.1).
     private static byte[] LinkPath(ReadOnlySpan<byte> target)
     {
         try
         {
-            return TarPath.Normalize(target);
+            return TarPath.Normalize(target.TrimStart((byte)'/'));
         }
         catch (FormatException e)
         {

@@ -7,7 +7,7 @@ internal static class TarPath
 {
     /// <summary>
     /// Drops "." components and superfluous slashes. "..", and an absolute name of anything but the root itself, is a
-    /// <see cref="FormatException"/>: no image builder writes either, and both are how archives reach for files outside.
+    /// <see cref="FormatException"/>: no image builder names an entry so, and both are how archives reach for files outside.
     /// </summary>
     public static byte[] Normalize(ReadOnlySpan<byte> name)
     {

@@ -59,6 +59,14 @@ public sealed class TarReaderTests : IDisposable
         }
     }
 
+    /// <summary>kaniko writes them; symbolic links are as they are.</summary>
+    [Theory]
+    [InlineData('1', "/usr/bin/x", "usr/bin/x")]
+    [InlineData('1', "//usr/./x", "usr/x")]
+    [InlineData('2', "/usr/bin/x", "/usr/bin/x")]
+    public void The_absolute_target_of_a_hard_link_begins_at_the_root_of_the_layer(char type, string target, string read) =>
+        TarReading.Of(TarBytes.Entry("a", type, link: target)).Entries.Single().Entry.LinkTarget.ToArray().Should().Equal(Encoding.ASCII.GetBytes(read));
+
     [Theory]
     [InlineData("tar --format=posix --xattrs --xattrs-include=*")]
     [InlineData("bsdtar --format=pax --xattrs")]

@@ -14,7 +14,7 @@ public sealed class HostileArchiveTests : IDisposable
         { TarBytes.Entry("a/../../b"), "* the name holds \"..\"" },
         { TarBytes.Entry("/manifest.json"), "* the name is absolute*" },
         { TarBytes.Entry("a", '1', link: "../../etc/passwd"), "* hard link to \"../../etc/passwd\": the name holds \"..\"" },
-        { TarBytes.Entry("a", '1', link: "/etc/passwd"), "* hard link to \"/etc/passwd\": the name is absolute*" },
+        { TarBytes.Entry("a", '1', link: "/../etc/passwd"), "* hard link to \"/../etc/passwd\": the name holds \"..\"" },
         { [.. TarBytes.Entry("a"), .. TarBytes.Entry("./a")], "the archive has \"a\" twice, and readers would not agree on which of them counts" },
         { [.. TarBytes.Entry("a"), .. TarBytes.Entry("a", '2', link: "b")], "the archive has \"a\" twice*" },
         { [.. TarBytes.Entry("a", '5'), .. TarBytes.Entry("a")], "the archive has \"a\" twice*" },
@@ -53,9 +53,10 @@ public sealed class HostileArchiveTests : IDisposable
     {
         byte[] device = TarBytes.Entry("sda", '4', change: block => TarBytes.Put(block, 329, "0000010\0" + "0000000\0"));
         byte[] outside = TarBytes.Entry("shadow", '2', link: "/etc/shadow");
+        byte[] inside = TarBytes.Entry("passwd", '1', link: "/etc/passwd");
         File.WriteAllBytes(
             _temp["archive.tar"],
-            [.. TarBytes.Entry("d", '5'), .. TarBytes.Entry("d", '5'), .. device, .. outside, .. TarBytes.Entry("latin-\u00e9"), .. TarBytes.Entry("f", content: "hello"), .. TarBytes.End]);
+            [.. TarBytes.Entry("d", '5'), .. TarBytes.Entry("d", '5'), .. device, .. outside, .. inside, .. TarBytes.Entry("latin-\u00e9"), .. TarBytes.Entry("f", content: "hello"), .. TarBytes.End]);
         using ArchiveFiles files = ArchiveFiles.Open(_temp["archive.tar"]);
 
         using (StreamReader reader = new(files.TryOpen("f")!))
@@ -66,6 +67,7 @@ public sealed class HostileArchiveTests : IDisposable
         files.TryOpen("absent").Should().BeNull();
         files.Invoking(f => f.TryOpen("sda")).Should().Throw<InvalidDataException>().WithMessage("\"sda\" in * is not a regular file");
         files.Invoking(f => f.TryOpen("shadow")).Should().Throw<InvalidDataException>().WithMessage("\"shadow\" in * is a link that leads out of the archive");
+        files.Invoking(f => f.TryOpen("passwd")).Should().Throw<InvalidDataException>().WithMessage("\"passwd\" in * is a link to a file that is not there");
     }
 
     /// <summary>An entry of two GiB in a file of some hundred KiB, as zstd and gzip pack zeros.</summary>

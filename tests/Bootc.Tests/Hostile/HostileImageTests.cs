@@ -27,7 +27,7 @@ public sealed class HostileImageTests(HostilePlace place) : IClassFixture<Hostil
         ["a directory through a link to itself"] =
             (_ => [TarBytes.Entry("usr/a", '2', link: "."), TarBytes.Entry("usr/a/d", '5')], NotADirectory),
         ["a hard link to an absolute name"] =
-            (outside => [Long("usr/h", '1', $"{outside}/victim"), Entry("usr/h", "pwned")], "the name is absolute"),
+            (outside => [Long("usr/h", '1', $"{outside}/victim"), Entry("usr/h", "pwned")], "is a hard link to a file that does not exist"),
         ["a hard link to a name above"] =
             (_ => [TarBytes.Entry("usr/h", '1', link: "../../outside/victim"), Entry("usr/h", "pwned")], "the name holds \"..\""),
         ["a hard link to a link, then written to"] =
