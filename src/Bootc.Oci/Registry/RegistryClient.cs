@@ -169,14 +169,22 @@ internal sealed class RegistryClient : IDisposable
 
         try
         {
-            using HttpRequestMessage probe = new(HttpMethod.Get, new Uri(secure, "v2/"));
-            using HttpResponseMessage _ = await _connections.SendAsync(probe, cancellationToken);
+            await ProbeAsync(secure, cancellationToken);
             return secure;
         }
-        catch (HttpRequestException)
+        catch (Exception e) when (e is HttpRequestException or IOException and not RegistryException)
         {
-            return new($"http://{Endpoint.ApiHost}/");
+            // Silence may be all that a registry has to say to TLS, or the way to it may be broken: only what answers is asked from now on.
+            Uri plain = new($"http://{Endpoint.ApiHost}/");
+            await ProbeAsync(plain, cancellationToken);
+            return plain;
         }
+    }
+
+    private async Task ProbeAsync(Uri registry, CancellationToken cancellationToken)
+    {
+        using HttpRequestMessage probe = new(HttpMethod.Get, new Uri(registry, "v2/"));
+        using HttpResponseMessage _ = await _connections.SendAsync(probe, cancellationToken);
     }
 
     private async Task<HttpResponseMessage> FollowAsync(

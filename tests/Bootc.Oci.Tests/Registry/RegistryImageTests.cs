@@ -603,6 +603,41 @@ public sealed class RegistryImageTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task An_insecure_registry_that_is_silent_where_tls_is_spoken_is_asked_by_http()
+    {
+        using SilentToTls registry = new();
+
+        using RegistryImage source = OpenInsecure(registry.Host, answer: TimeSpan.FromSeconds(2));
+
+        (await source.Awaiting(s => s.ResolveAsync(default).AsTask()).Should().ThrowAsync<RegistryException>())
+            .WithMessage($"{registry.Host}/os manifests/latest is not there (404)");
+    }
+
+    [Fact]
+    public async Task Whoever_stops_while_a_registry_is_silent_has_it_stopped()
+    {
+        using SilentToTls registry = new();
+        using CancellationTokenSource stop = new();
+        using RegistryImage source = OpenInsecure(registry.Host, answer: TimeSpan.FromMinutes(5));
+
+        Task resolving = source.ResolveAsync(stop.Token).AsTask();
+        await registry.Connected;
+        await stop.CancelAsync();
+
+        await FluentActions.Awaiting(() => resolving).Should().ThrowAsync<OperationCanceledException>();
+    }
+
+    private RegistryImage OpenInsecure(string host, TimeSpan answer)
+    {
+        ImageName.TryParse($"{host}/os", out ImageName? name).Should().BeTrue();
+        return RegistryImage.Open(name!, _registry.Access with
+        {
+            Config = RegistriesConfig.Of([new("registries.conf") { Registries = [new() { Location = host, Insecure = true }] }]),
+            Patience = _registry.Access.Patience with { Answer = answer },
+        });
+    }
+
     /// <summary>The image by a name whose registry is <see cref="_registry"/>, with mirrors before it.</summary>
     private RegistryImage OpenMirrored(LoopbackRegistry mirror, params MirrorTable[] mirrors)
     {
