@@ -25,6 +25,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
     private HttpResponseMessage? _response;
     private Stream? _content;
     private long _received = kept?.Kept ?? range.From;
+    private long _toSkip;
 
     private int _attempt = 1;
     private long _receivedAtFirstAttempt = kept?.Kept ?? range.From;
@@ -121,6 +122,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
             try
             {
                 await ConnectAsync();
+                await SkipAsync();
                 // Of a part no more is taken than was asked for; where there is more of a whole blob, its digest is not to come out right.
                 int read = await ReceiveAsync(IsPart ? _buffer.AsMemory(0, (int)Math.Min(BufferSize, range.End - _received)) : _buffer);
                 if (read == 0 && _received < range.End)
@@ -195,6 +197,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
         return read;
     }
 
+    /// <summary>Asks for what is missing, and looks at what the answer says of itself.</summary>
     private async Task ConnectAsync()
     {
         if (_content is not null)
@@ -226,10 +229,16 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
 
         _content = await _response.Content.ReadAsStreamAsync(lifetime);
         (_windowTime, _windowBytes) = (TimeSpan.Zero, 0);
-        for (long skip = _received - begins; skip > 0;)
+        _toSkip = _received - begins;
+    }
+
+    /// <summary>Reads over what a registry gives once more, as it knows no ranges.</summary>
+    private async Task SkipAsync()
+    {
+        while (_toSkip > 0)
         {
-            int read = await ReceiveAsync(_buffer.AsMemory(0, (int)Math.Min(skip, BufferSize)));
-            skip -= read > 0 ? read : throw new IOException($"blob {blob.Digest} ended before byte {_received}, where it ended before");
+            int read = await ReceiveAsync(_buffer.AsMemory(0, (int)Math.Min(_toSkip, BufferSize)));
+            _toSkip -= read > 0 ? read : throw new IOException($"blob {blob.Digest} ended before byte {_received}, where it ended before");
         }
     }
 

@@ -35,6 +35,36 @@ public sealed class PartialBlobsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Skips_what_is_there_as_often_as_a_registry_without_ranges_breaks_off()
+    {
+        System.IO.File.WriteAllBytes(File, _registry.Layer[..250_000]);
+        int times = 0;
+        _registry.Before = async context =>
+        {
+            if (!context.Request.Path.Value!.Contains($"{_registry.LayerDigest}"))
+            {
+                return false;
+            }
+
+            context.Response.ContentLength = _registry.Layer.Length;
+            int length = times++ == 0 ? 100_000 : _registry.Layer.Length;
+            await context.Response.Body.WriteAsync(_registry.Layer.AsMemory(0, length));
+            await context.Response.Body.FlushAsync();
+            if (length < _registry.Layer.Length)
+            {
+                await Task.Delay(100);
+                context.Abort();
+            }
+
+            return true;
+        };
+
+        (await PullAsync()).Should().Equal(_registry.Layer);
+
+        times.Should().Be(2);
+    }
+
+    [Fact]
     public async Task Asks_nobody_for_what_is_all_there()
     {
         System.IO.File.WriteAllBytes(File, _registry.Layer);
