@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Bootc.Linux.Interop;
 using Microsoft.Win32.SafeHandles;
 using static Bootc.Linux.Interop.Constants;
@@ -22,6 +23,13 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
 
     /// <summary>The path by which any process of this user can open the same file again, also one that has no name.</summary>
     public string ProcPath => $"/proc/self/fd/{handle}";
+
+    /// <summary>The path that leads to the file without any symbolic link, as the kernel knows it now.</summary>
+    public string ReadRealPath()
+    {
+        using Dir here = Dir.Open("/");
+        return Encoding.UTF8.GetString(here.TryReadLink(ProcPath) ?? throw new SyscallException("readlink", ProcPath, Errno.ENOENT));
+    }
 
     /// <summary>Opens a file by path, for reading only.</summary>
     public static Fd OpenRead(string path) => Open(path, O_RDONLY);

@@ -8,7 +8,7 @@ using Bootc.Linux.Mounts;
 namespace Bootc.Host.Disks;
 
 /// <summary>What was found on and around a disk before anything is written to it.</summary>
-/// <param name="Path">As the user named it.</param>
+/// <param name="Path">The node of a device, whatever link to it the user named; a file as the user named it.</param>
 /// <param name="Size">In bytes.</param>
 /// <param name="MountPoints">Where it or one of its partitions is mounted, here or on the host.</param>
 /// <param name="Holders">What else holds it: swap, another loop device, LVM, RAID, device mapper.</param>
@@ -39,6 +39,8 @@ public sealed record DiskFacts(
                 : $"{path} is not a block device");
         }
 
+        // The kernel and sfdisk speak of the node, and partitions have its name in theirs.
+        path = viaLoopback ? path : node.ReadRealPath();
         string output = await programs.RunAsync("wipefs", ["--no-act", "--json", path], cancellationToken: cancellationToken);
         long size;
         List<string> devices = [];

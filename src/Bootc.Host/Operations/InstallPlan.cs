@@ -36,7 +36,7 @@ public sealed record InstallFacts(DiskFacts Disk, long ImageBytes, bool CanSeal,
 }
 
 /// <summary>All that an install will do, decided before the first write.</summary>
-/// <param name="Device">The disk or disk image file.</param>
+/// <param name="Device">The node of the disk, or the disk image file.</param>
 /// <param name="ViaLoopback">The target is a file.</param>
 /// <param name="Partitions">The new partition table.</param>
 /// <param name="RootFilesystem">Type of the root.</param>
@@ -101,7 +101,7 @@ public sealed record InstallPlan(
         string? missing = MissingVerity(type, facts.CanSeal, options.AllowMissingVerity);
         KernelArguments kargs = ChooseKargs(options, facts.Config, rootUuid);
         InstallPlan plan = new(
-            options.Device,
+            facts.Disk.Path,
             options.ViaLoopback,
             PartitionTable.For(facts.Architecture, options.RootSize?.Mebibytes),
             type,

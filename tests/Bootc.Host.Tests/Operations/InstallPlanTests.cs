@@ -32,6 +32,10 @@ public class InstallPlanTests
     }
 
     [Fact]
+    public void Writes_to_the_disk_that_was_looked_at_and_not_to_where_a_link_leads_later() =>
+        Decide(Options with { Device = "/dev/disk/by-id/x" }, Facts).Device.Should().Be("/dev/vdx");
+
+    [Fact]
     public void Refuses_missing_verity_and_names_the_option_that_accepts_it() =>
         Refusal(Options, Facts with { CanSeal = false }).Should().Contain("--allow-missing-verity");
 

@@ -1,0 +1,42 @@
+using Bootc.Host.Disks;
+using Bootc.Linux;
+using Bootc.Linux.Block;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Bootc.Host.Tests.Disks;
+
+/// <summary>Disks made of files, partitioned as an install does; sfdisk and the kernel say what came of it.</summary>
+public sealed class TargetDiskTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-target");
+    private readonly Programs _programs = new(NullLogger<Programs>.Instance);
+    private readonly Fd _file;
+
+    public TargetDiskTests()
+    {
+        string path = Path.Join(_folder.FullName, "disk.img");
+        File.WriteAllBytes(path, []);
+        _file = Fd.OpenReadWrite(path);
+        _file.SetLength(2L << 30);
+    }
+
+    public void Dispose()
+    {
+        _file.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task A_disk_named_by_a_link_is_partitioned_under_its_own_name()
+    {
+        using LoopDevice loop = LoopDevice.Attach(_file);
+        string link = Path.Join(_folder.FullName, "by-id");
+        File.CreateSymbolicLink(link, loop.Path);
+
+        DiskFacts facts = await DiskFacts.ReadAsync(link, viaLoopback: false, _programs, default);
+        using TargetDisk disk = TargetDisk.Open(facts.Path, viaLoopback: false);
+        IReadOnlyList<PartitionNode> nodes = await disk.PartitionAsync(PartitionTable.For(MachineArchitecture.X64), _programs, default);
+
+        nodes.Select(node => node.Path).Should().Equal($"{loop.Path}p1", $"{loop.Path}p2");
+    }
+}
