@@ -5,7 +5,10 @@ using System.Text.Json.Serialization;
 namespace Bootc.Host.Disks;
 
 /// <summary>What <c>sfdisk --json</c> says of a partition table.</summary>
-public sealed record SfdiskTable(string Label, ImmutableArray<SfdiskPartition> Partitions, int SectorSize = 512)
+public sealed record SfdiskTable(
+    string Label,
+    ImmutableArray<SfdiskPartition> Partitions,
+    [property: JsonPropertyName("sectorsize")] int SectorSize = 512) // in one word, and older versions say nothing
 {
     public static SfdiskTable Parse(string json) =>
         JsonSerializer.Deserialize(json, SfdiskJson.Default.SfdiskDocument)?.Partitiontable
@@ -23,6 +26,6 @@ public sealed record SfdiskPartition(string Node, long Start, long Size, string 
 
 internal sealed record SfdiskDocument(SfdiskTable Partitiontable);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.KebabCaseLower, PropertyNameCaseInsensitive = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, PropertyNameCaseInsensitive = true)]
 [JsonSerializable(typeof(SfdiskDocument))]
 internal sealed partial class SfdiskJson : JsonSerializerContext;

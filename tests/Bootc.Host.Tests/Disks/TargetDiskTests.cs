@@ -39,4 +39,22 @@ public sealed class TargetDiskTests : IDisposable
 
         nodes.Select(node => node.Path).Should().Equal($"{loop.Path}p1", $"{loop.Path}p2");
     }
+
+    /// <summary>The firmware finds the boot loader by the numbers in its boot entry, which count sectors.</summary>
+    [Theory]
+    [InlineData(512, 2048, 2097152)]
+    [InlineData(4096, 256, 262144)]
+    public async Task Partitions_have_the_places_that_sfdisk_gave_them_whatever_a_sector_is(uint sectorSize, long start, long size)
+    {
+        using LoopDevice loop = LoopDevice.Attach(_file, sectorSize: sectorSize);
+        using TargetDisk disk = TargetDisk.Open(loop.Path, viaLoopback: false);
+
+        IReadOnlyList<PartitionNode> nodes = await disk.PartitionAsync(PartitionTable.For(MachineArchitecture.X64), _programs, default);
+
+        nodes.Should().Equal(BlockDevice.Partitions(loop.Path), "the kernel has them in the same places");
+        (nodes[0].Start / disk.SectorSize, nodes[0].Size / disk.SectorSize).Should().Be((start, size));
+        JsonElement esp = JsonDocument.Parse(await _programs.RunAsync("sfdisk", ["--json", loop.Path])).RootElement
+            .GetProperty("partitiontable").GetProperty("partitions")[0];
+        (esp.GetProperty("start").GetInt64(), esp.GetProperty("size").GetInt64()).Should().Be((start, size));
+    }
 }
