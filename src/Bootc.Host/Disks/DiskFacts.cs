@@ -41,6 +41,11 @@ public sealed record DiskFacts(
 
         // The kernel and sfdisk speak of the node, and partitions have its name in theirs.
         path = viaLoopback ? path : node.ReadRealPath();
+        if (!viaLoopback)
+        {
+            RefusePart(path, status);
+        }
+
         string output = await programs.RunAsync("wipefs", ["--no-act", "--json", path], cancellationToken: cancellationToken);
         long size;
         List<string> devices = [];
@@ -83,6 +88,22 @@ public sealed record DiskFacts(
         string.IsNullOrWhiteSpace(wipefsJson)
             ? []
             : [.. JsonSerializer.Deserialize(wipefsJson, WipefsJson.Default.WipefsReport)?.Signatures?.Select(s => s.Type).Distinct() ?? []];
+
+    // A partition table can be written to any block device, and is of no use on these: the kernel looks for none there.
+    private static void RefusePart(string path, FileStatus device)
+    {
+        using Dir? sys = Dir.TryOpen($"/sys/dev/block/{device.RdevMajor}:{device.RdevMinor}");
+        if (sys?.Exists("partition") == true)
+        {
+            string disk = sys.Fd.ReadRealPath().Split('/')[^2];
+            throw new BootcException($"{path} is a partition; an install takes a whole disk, here /dev/{disk}");
+        }
+
+        if (sys?.Exists("dm") == true)
+        {
+            throw new BootcException($"{path} is a device that device-mapper makes of others (LVM, LUKS, multipath); an install takes a whole disk");
+        }
+    }
 
     // Mounts and other claims on a disk or a partition of it keep everybody else from opening the disk exclusively.
     private static bool CanBeClaimed(string path)

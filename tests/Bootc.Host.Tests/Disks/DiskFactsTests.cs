@@ -61,6 +61,16 @@ public sealed class DiskFactsTests : IDisposable
         (await ReadDiskAsync(disk)).Holders.Should().Equal(loop);
     }
 
+    [Fact]
+    public async Task A_partition_is_no_disk_and_its_disk_is_named()
+    {
+        string disk = await AttachAsync(NewFile());
+        await LabProgram.RunAsync("addpart", [disk, "1", "2048", "4096"]);
+
+        await FluentActions.Awaiting(() => ReadDiskAsync($"{disk}p1")).Should().ThrowAsync<BootcException>()
+            .WithMessage($"{disk}p1 is a partition; an install takes a whole disk, here {disk}");
+    }
+
     private static Task<DiskFacts> ReadFileAsync(string path) =>
         DiskFacts.ReadAsync(path, viaLoopback: true, new Programs(NullLogger<Programs>.Instance), CancellationToken.None);
 
@@ -76,7 +86,8 @@ public sealed class DiskFactsTests : IDisposable
 
     private async Task<string> AttachAsync(string path)
     {
-        string loop = (await LabProgram.RunAsync("losetup", ["--find", "--show", path])).Trim();
+        // Without --partscan its partitions would stay for whoever gets the device next.
+        string loop = (await LabProgram.RunAsync("losetup", ["--find", "--show", "--partscan", path])).Trim();
         _loops.Add(loop);
         return loop;
     }
