@@ -4,8 +4,8 @@ using Bootc.Testing.Vm;
 namespace Bootc.SystemTests;
 
 /// <summary>
-/// Machines that forget: one all but /etc and /var, the other /etc. The command line tells neither of its root, and ssh lets into the
-/// first; both are booted twice.
+/// Machines that forget: one all but /etc and /var, the others /etc. The command line tells those with dracut nothing of their root, and ssh
+/// lets into the first; all are booted twice.
 /// </summary>
 [Trait("Category", "All")]
 public sealed class TransientTests(TransientTests.Machines machines) : IClassFixture<TransientTests.Machines>
@@ -21,11 +21,15 @@ public sealed class TransientTests(TransientTests.Machines machines) : IClassFix
 
         public (GuestReport First, GuestReport Second) TransientEtc { get; private set; }
 
+        /// <summary>As <see cref="TransientEtc"/>, with the scripts of initramfs-tools in place of systemd in the initrd.</summary>
+        public (GuestReport First, GuestReport Second) TransientEtcByScripts { get; private set; }
+
         public async Task InitializeAsync()
         {
             _folder = Directory.CreateTempSubdirectory("bootc-transient");
-            TransientRoot = await InstallAndBootAsync("root", "--root-ssh-authorized-keys", "/output/friend.pub");
-            TransientEtc = await InstallAndBootAsync("etc");
+            TransientRoot = await InstallAndBootAsync("root", "dracut", "--root-ssh-authorized-keys", "/output/friend.pub");
+            TransientEtc = await InstallAndBootAsync("etc", "dracut");
+            TransientEtcByScripts = await InstallAndBootAsync("etc", "initramfs-tools");
         }
 
         public Task DisposeAsync()
@@ -34,9 +38,9 @@ public sealed class TransientTests(TransientTests.Machines machines) : IClassFix
             return Task.CompletedTask;
         }
 
-        private async Task<(GuestReport First, GuestReport Second)> InstallAndBootAsync(string transient, params string[] options)
+        private async Task<(GuestReport First, GuestReport Second)> InstallAndBootAsync(string transient, string initrd, params string[] options)
         {
-            string image = await BuildAsync(transient);
+            string image = await BuildAsync(transient, initrd);
             string disk = LabInstall.NewDisk(_folder.FullName);
             // Of the two only the friend is let in.
             string install = string.Join(' ', LabInstall.ToDisk("disk.img", ["--allow-missing-verity", "--karg", "console=ttyS0", .. options]));
@@ -45,22 +49,29 @@ public sealed class TransientTests(TransientTests.Machines machines) : IClassFix
                 "cd /output; rm -f friend* stranger*; for name in friend stranger; do ssh-keygen -q -t ed25519 -N '' -f $name; done";
             await podman.RunAsync(LabInstall.Arguments(image, _folder.FullName, "sh", "-ec", $"{makeKeys}; {install}"));
 
-            BootResult first = await Guest.BootAsync(new(disk), Probe(), $"transient-{transient}-1");
-            BootResult second = await Guest.BootAsync(first.After, Probe(), $"transient-{transient}-2");
+            BootResult first = await Guest.BootAsync(new(disk), Probe(), $"transient-{transient}-{initrd}-1");
+            BootResult second = await Guest.BootAsync(first.After, Probe(), $"transient-{transient}-{initrd}-2");
             return (first.Report, second.Report);
         }
 
-        private static async Task<string> BuildAsync(string transient) => await LabImages.BuildAsync(
-            "transient",
-            $"""
-            FROM {await LabImages.DebianWithAsync("dracut", "openssh-client", "openssh-server")}
-            RUN mkdir -p /usr/lib/bootc/install /usr/lib/composefs && \
-                printf '[install]\nroot-fs-type = "ext4"\ndiscoverable-partitions = true\n' > /usr/lib/bootc/install/10.toml && \
-                printf '[{transient}]\ntransient = true\n' > /usr/lib/composefs/setup-root-conf.toml && \
-                kver=$(ls /usr/lib/modules) && dracut --quiet --force /usr/lib/modules/$kver/initramfs.img $kver && \
-                rm -rf /var/log/* /var/tmp/*
+        private static async Task<string> BuildAsync(string transient, string initrd)
+        {
+            // Only systemd finds a root by the type of its partition.
+            (string discoverable, string make) = initrd == "dracut"
+                ? ("true", "dracut --quiet --force /usr/lib/modules/$kver/initramfs.img $kver")
+                : ("false", "mkinitramfs -o /usr/lib/modules/$kver/initramfs.img $kver");
+            return await LabImages.BuildAsync(
+                "transient",
+                $"""
+                FROM {await LabImages.DebianWithAsync(initrd, "openssh-client", "openssh-server")}
+                RUN mkdir -p /usr/lib/bootc/install /usr/lib/composefs && \
+                    printf '[install]\nroot-fs-type = "ext4"\ndiscoverable-partitions = {discoverable}\n' > /usr/lib/bootc/install/10.toml && \
+                    printf '[{transient}]\ntransient = true\n' > /usr/lib/composefs/setup-root-conf.toml && \
+                    kver=$(ls /usr/lib/modules) && {make} && \
+                    rm -rf /var/log/* /var/tmp/*
 
-            """);
+                """);
+        }
 
         private GuestProbe Probe() => new GuestProbe()
             .Ask("cmdline", "cat /proc/cmdline")
@@ -103,10 +114,12 @@ public sealed class TransientTests(TransientTests.Machines machines) : IClassFix
         second["kept"].Text.Should().Be("/etc/mark /var/mark");
     }
 
-    [Fact]
-    public void A_transient_etc_takes_changes_and_forgets_them()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_transient_etc_takes_changes_and_forgets_them(bool isByScripts)
     {
-        (GuestReport first, GuestReport second) = machines.TransientEtc;
+        (GuestReport first, GuestReport second) = isByScripts ? machines.TransientEtcByScripts : machines.TransientEtc;
 
         first["root"].Text.Should().MatchRegex("overlay +ro,");
         first["etc"].Text.Should().MatchRegex("overlay +rw,");
@@ -116,8 +129,8 @@ public sealed class TransientTests(TransientTests.Machines machines) : IClassFix
 
     [Fact]
     public void No_unit_failed() =>
-        new[] { machines.TransientRoot.First, machines.TransientRoot.Second, machines.TransientEtc.First, machines.TransientEtc.Second }
-            .Select(report => report["failed"].Text).Should().AllBe("");
+        new[] { machines.TransientRoot, machines.TransientEtc, machines.TransientEtcByScripts }
+            .SelectMany(boots => new[] { boots.First, boots.Second }).Select(report => report["failed"].Text).Should().AllBe("");
 
     [Fact]
     public void Sshd_lets_in_who_has_a_key_that_was_given_to_the_install()
