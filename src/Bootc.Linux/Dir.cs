@@ -81,17 +81,13 @@ public sealed unsafe partial class Dir : IDisposable
     /// Opens a file whose path comes from outside: no component may be a symbolic link or lead out of this directory
     /// (openat2, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS), and a fifo does not make it wait. Null where there is none.
     /// </summary>
-    public Fd? TryOpenBeneath(PathName path)
-    {
-        OpenHow how = new() { Flags = (ulong)(O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW), Resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
-        nint fd;
-        fixed (byte* p = path.Terminated)
-        {
-            fd = Libc.Syscall(Libc.SysOpenAt2, (nint)_fd.DangerousGetHandle(), p, (nint)(&how), (void*)sizeof(OpenHow), 0);
-        }
+    public Fd? TryOpenBeneath(PathName path) => TryOpenResolved(path, O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 
-        return fd >= 0 ? new Fd((int)fd, Join(path)) : AbsentOrThrow<Fd>("open", path);
-    }
+    /// <summary>
+    /// Opens a file as a process would whose root this directory is: links are followed and none leads out of it (openat2,
+    /// RESOLVE_IN_ROOT); a fifo does not make it wait. Null where there is none.
+    /// </summary>
+    public Fd? TryOpenInRoot(PathName path) => TryOpenResolved(path, 0, RESOLVE_IN_ROOT);
 
     /// <summary>Makes a new file for writing; EEXIST where the name is taken.</summary>
     public Fd CreateFile(PathName name, uint mode = Mode644) =>
@@ -318,6 +314,18 @@ public sealed unsafe partial class Dir : IDisposable
         {
             return Libc.OpenAt(dir, p, flags | O_CLOEXEC, mode);
         }
+    }
+
+    private Fd? TryOpenResolved(PathName path, int flags, ulong resolve)
+    {
+        OpenHow how = new() { Flags = (ulong)(O_RDONLY | O_NONBLOCK | O_CLOEXEC | flags), Resolve = resolve };
+        nint fd;
+        fixed (byte* p = path.Terminated)
+        {
+            fd = Libc.Syscall(Libc.SysOpenAt2, (nint)_fd.DangerousGetHandle(), p, (nint)(&how), (void*)sizeof(OpenHow), 0);
+        }
+
+        return fd >= 0 ? new Fd((int)fd, Join(path)) : AbsentOrThrow<Fd>("open", path);
     }
 
     private bool TryUnlink(PathName name, int flags)

@@ -76,6 +76,25 @@ public sealed class DirTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("file", true)]
+    [InlineData("absolute", true)]
+    [InlineData("relative", true)]
+    [InlineData("out", false)]
+    [InlineData("../passwd", false)]
+    [InlineData("none", false)]
+    public void Links_are_followed_as_if_the_directory_were_the_root(string path, bool isThere)
+    {
+        File.WriteAllText(Path.Join(_path, "file"), "content");
+        File.CreateSymbolicLink(Path.Join(_path, "absolute"), "/file");
+        File.CreateSymbolicLink(Path.Join(_path, "relative"), "../../file");
+        File.CreateSymbolicLink(Path.Join(_path, "out"), "/etc/passwd");
+
+        using Fd? file = _dir.TryOpenInRoot(path);
+
+        (file?.ReadAll(100)).Should().BeEquivalentTo(isThere ? "content"u8.ToArray() : null);
+    }
+
     [Fact]
     public void An_unnamed_file_appears_whole_when_it_is_named()
     {

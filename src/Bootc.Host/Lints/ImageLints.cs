@@ -58,10 +58,17 @@ public static class ImageLints
         return null;
     }
 
-    private static LintFinding? LookAtKernelArguments(Dir root) =>
-        ObjectionOf(() => ImageKargs.Parse(ConfigFiles.Find(root, ImageKargs.Folder), MachineArchitecture.Native.Name));
+    private static LintFinding? LookAtKernelArguments(Dir root)
+    {
+        ImageKargs.Parse(ConfigFiles.Find(root, ImageKargs.Folder), MachineArchitecture.Native.Name);
+        return null;
+    }
 
-    private static LintFinding? LookAtBoundImages(Dir root) => ObjectionOf(() => BoundImages.Read(root));
+    private static LintFinding? LookAtBoundImages(Dir root)
+    {
+        BoundImages.Read(root);
+        return null;
+    }
 
     private static LintFinding? LookAtInjectedFiles(Dir root)
     {
@@ -114,18 +121,5 @@ public static class ImageLints
         }
 
         return null;
-    }
-
-    private static LintFinding? ObjectionOf(Action read)
-    {
-        try
-        {
-            read();
-            return null;
-        }
-        catch (FormatException e)
-        {
-            return new(e.Message);
-        }
     }
 }

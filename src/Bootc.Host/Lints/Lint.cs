@@ -34,9 +34,22 @@ public sealed record LintFinding(string Text, params IReadOnlyList<string> Items
 /// <param name="Name">How it is called on the command line: upstream's name where upstream has it, too.</param>
 /// <param name="Level">What comes of a finding.</param>
 /// <param name="Description">What is wrong if it finds something.</param>
-/// <param name="Look">Looks at a root directory; null for nothing found.</param>
-public sealed record Lint(string Name, LintLevel Level, string Description, Func<Dir, LintFinding?> Look)
+/// <param name="Search">Searches a root directory; null for nothing found.</param>
+public sealed record Lint(string Name, LintLevel Level, string Description, Func<Dir, LintFinding?> Search)
 {
     /// <summary>What it is for.</summary>
     public LintScope Scope { get; init; }
+
+    /// <summary>Looks at a root directory; null for nothing found. What cannot be read or understood is a finding, too.</summary>
+    public LintFinding? Look(Dir root)
+    {
+        try
+        {
+            return Search(root);
+        }
+        catch (Exception e) when (Failure.IsExpected(e))
+        {
+            return new(Failure.Describe(e));
+        }
+    }
 }

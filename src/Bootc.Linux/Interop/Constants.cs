@@ -37,6 +37,7 @@ internal static class Constants
 
     internal const ulong RESOLVE_NO_SYMLINKS = 0x04;
     internal const ulong RESOLVE_BENEATH = 0x08;
+    internal const ulong RESOLVE_IN_ROOT = 0x10;
 
     internal const int OPEN_TREE_CLONE = 1;
     internal const int OPEN_TREE_CLOEXEC = O_CLOEXEC;

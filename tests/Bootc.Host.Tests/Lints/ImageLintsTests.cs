@@ -28,6 +28,33 @@ public sealed class ImageLintsTests : IDisposable
         Look("var-tmpfiles")!.Items.Should().Equal("/var/lib/app/data", "/var/lib/other", "/var/log/one", "/var/logs");
     }
 
+    [Theory]
+    [InlineData("ln -s /dev/null etc/tmpfiles.d/app.conf", "/var/app")]
+    [InlineData("touch etc/tmpfiles.d/app.conf", "/var/app")]
+    [InlineData("touch etc/tmpfiles.d/other.conf")]
+    [InlineData("mkdir -p run/tmpfiles.d && touch run/tmpfiles.d/app.conf", "/var/app")]
+    [InlineData("mkdir -p run/tmpfiles.d && touch run/tmpfiles.d/app.conf && echo 'd /var/app' > etc/tmpfiles.d/app.conf")]
+    [InlineData("mkdir opt && mv usr/lib/tmpfiles.d/app.conf opt/rules && ln -s /opt/rules usr/lib/tmpfiles.d/app.conf")]
+    [InlineData("mkdir opt && mv usr/lib/tmpfiles.d/app.conf opt/rules && ln -s ../../../opt/rules usr/lib/tmpfiles.d/app.conf")]
+    [InlineData("ln -s /nowhere usr/lib/tmpfiles.d/lost.conf && mkfifo usr/lib/tmpfiles.d/fifo.conf && mkdir usr/lib/tmpfiles.d/folder.conf")]
+    public async Task A_file_of_tmpfiles_hides_those_of_its_name_and_may_be_a_link(string change, params string[] found)
+    {
+        await ShellAsync($"mkdir -p var/app etc/tmpfiles.d usr/lib/tmpfiles.d && echo 'd /var/app' > usr/lib/tmpfiles.d/app.conf\n{change}");
+
+        (Look("var-tmpfiles")?.Items ?? []).Should().Equal(found);
+    }
+
+    [Theory]
+    [InlineData("usr/lib/tmpfiles.d", "ln -s 1.conf 1.conf", "var-tmpfiles", "open */usr/lib/tmpfiles.d/1.conf: Too many levels of symbolic links")]
+    [InlineData("usr/lib/bootc/kargs.d", "ln -s 1.toml 1.toml", "bootc-kargs", "open */1.toml: Too many levels of symbolic links")]
+    [InlineData("usr/lib/bootc/kargs.d", "echo 'kargs = [\"composefs=x\"]' > 1.toml", "bootc-kargs", "/usr/lib/bootc/kargs.d/1.toml: the kernel argument composefs says which*")]
+    public async Task What_cannot_be_read_or_must_not_be_said_is_a_finding(string folder, string spoil, string lint, string finding)
+    {
+        await ShellAsync($"mkdir -p {folder} && cd {folder} && {spoil}");
+
+        Look(lint)!.Text.Should().Match(finding);
+    }
+
     [Fact]
     public async Task A_bound_image_that_cannot_be_had_is_named_by_its_link()
     {
