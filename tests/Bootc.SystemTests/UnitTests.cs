@@ -49,6 +49,7 @@ public sealed partial class UnitTests
     [InlineData("bootc-bless-boot.service", "After: multi-user.target")]
     [InlineData("bootc-bless-boot.service", "OnFailure: bootc-boot-failed.service")]
     [InlineData("bootc-reboot-counted.service", "WantedBy: emergency.target")]
+    [InlineData("bootc-reboot-counted.service", "ConditionPathExists: !/run/bootc/blessed")]
     [InlineData("bootc-status-updated.path", "Triggers: bootc-status-updated.target")]
     // What comes after another unit is stopped before it: services that may write to /etc, then this, then what it writes to.
     [InlineData("bootc-finalize-staged.service", "Before: basic.target")]

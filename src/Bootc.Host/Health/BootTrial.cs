@@ -14,6 +14,11 @@ namespace Bootc.Host.Health;
 /// <param name="machine">The machine; what changes it wants it opened for writing.</param>
 public sealed class BootTrial(Machine machine)
 {
+    private const string Folder = "run/bootc";
+
+    /// <summary>The mark of a boot that was found good: bootc-reboot-counted.service leaves the machine alone where it is.</summary>
+    private const string Mark = "blessed";
+
     /// <summary>Counters in names have one digit.</summary>
     private const int MaxAttempts = 9;
 
@@ -41,26 +46,19 @@ public sealed class BootTrial(Machine machine)
     /// <returns>False where it was not on trial, or a person went back from it meanwhile.</returns>
     public bool Pass()
     {
-        machine.Records.Unhealthy = null;
-        if (machine.Deployments.Read(machine.Booted.Id).Origin?.ManifestDigest is { } digest)
-        {
-            machine.Records.Quarantine = machine.Records.Quarantine.RemoveAll(image => image.Digest == digest);
-        }
-
-        BootMenu live = machine.Entries.Read();
-        if (Entry(live) is not { } entry || !live.IsChosen(entry))
-        {
-            return false;
-        }
-
-        if (!HasLoaderCounted(entry) && !IsSoftRebooted)
-        {
-            machine.Records.UncountingLoader = new(LoaderInfo.ReadName(machine.Root));
-        }
-
-        machine.Entries.Commit(live.Replacing(entry, entry.With(attempts: null)));
-        return true;
+        bool wasOnTrial = EndTrial();
+        machine.Root.TryMakeDir(Folder);
+        using Dir folder = machine.Root.OpenDir(Folder);
+        folder.EnsureFile(Mark).Dispose();
+        return wasOnTrial;
     }
+
+    /// <summary>
+    /// Takes back what <see cref="Pass"/> said to the units of this boot, before a soft reboot: <c>/run</c> outlives it, and the deployment that comes
+    /// next was not found good by anybody.
+    /// </summary>
+    /// <param name="root">The root of the system.</param>
+    public static void ForgetPass(Dir root) => root.TryRemoveFile($"{Folder}/{Mark}");
 
     /// <summary>Takes down that the booted deployment is not good.</summary>
     /// <param name="reason">What is wrong, for the user.</param>
@@ -138,6 +136,29 @@ public sealed class BootTrial(Machine machine)
         {
             yield return $"{LoaderInfo.ReadName(machine.Root)} did not count the boots of the last update, so nothing goes back by itself should the next one fail";
         }
+    }
+
+    private bool EndTrial()
+    {
+        machine.Records.Unhealthy = null;
+        if (machine.Deployments.Read(machine.Booted.Id).Origin?.ManifestDigest is { } digest)
+        {
+            machine.Records.Quarantine = machine.Records.Quarantine.RemoveAll(image => image.Digest == digest);
+        }
+
+        BootMenu live = machine.Entries.Read();
+        if (Entry(live) is not { } entry || !live.IsChosen(entry))
+        {
+            return false;
+        }
+
+        if (!HasLoaderCounted(entry) && !IsSoftRebooted)
+        {
+            machine.Records.UncountingLoader = new(LoaderInfo.ReadName(machine.Root));
+        }
+
+        machine.Entries.Commit(live.Replacing(entry, entry.With(attempts: null)));
+        return true;
     }
 
     /// <summary>

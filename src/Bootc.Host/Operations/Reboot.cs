@@ -1,5 +1,6 @@
 using Bootc.Composefs;
 using Bootc.Host.Deployments;
+using Bootc.Host.Health;
 using Bootc.Linux;
 using Bootc.Linux.Mounts;
 
@@ -91,6 +92,7 @@ public sealed class Reboot(Machine machine, Programs programs, Steps steps)
     private async Task SetUpRootAsync(ObjectId id, CancellationToken cancellationToken)
     {
         Forget(machine.Root);
+        BootTrial.ForgetPass(machine.Root);
         machine.Root.TryMakeDir(NextRoot);
         // The deployment's own idea of what is kept, and whether files must be sealed, is the running one's.
         string argument = (machine.Booted with { Id = id }).ToString();

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Bootc.Host.Disks;
 using Bootc.Linux;
 using Bootc.Linux.Block;

@@ -3,6 +3,7 @@ using Bootc.Host.Health;
 using Bootc.Host.Operations;
 using Bootc.Host.Tests.Operations;
 using Bootc.Oci;
+using Bootc.Testing;
 
 namespace Bootc.Host.Tests.Health;
 
@@ -38,6 +39,25 @@ public sealed class BootTrialTests : IAsyncLifetime
         _machine.Reboot();
         _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1.conf", "bootc_lab-1-0.conf");
         _machine.Status().Problems.Should().BeEmpty();
+    }
+
+    /// <summary>bootc-reboot-counted.service has the name of the mark.</summary>
+    [Fact]
+    public async Task A_boot_that_was_found_good_has_a_mark_until_the_next_one()
+    {
+        string unit = await File.ReadAllTextAsync(Checkout.PathOf("src", "Bootc.Initramfs", "bootc-reboot-counted.service"));
+        string mark = _machine[$"root{unit.Split('\n').Single(line => line.StartsWith("ConditionPathExists=!", StringComparison.Ordinal)).Split('!')[1]}"];
+        await UpdateAsync(2);
+        _machine.Reboot();
+        File.Exists(mark).Should().BeFalse("it is on trial");
+
+        Pass();
+        File.Exists(mark).Should().BeTrue();
+        Pass();
+        File.Exists(mark).Should().BeTrue("a boot that needs no trial is good, too");
+
+        _machine.With(machine => { BootTrial.ForgetPass(machine.Root); return true; });
+        File.Exists(mark).Should().BeFalse("a soft reboot leaves /run as it is, and its deployment was not found good");
     }
 
     [Fact]
