@@ -11,6 +11,9 @@ public sealed class Filesystems(Programs programs)
     /// <summary>btrfs does not fit into 100 MiB; of this only what mkfs writes takes space.</summary>
     private const long ProbeBytes = 256 << 20;
 
+    /// <summary>rw-------</summary>
+    private const uint PrivateMode = 0x180;
+
     /// <summary>The label by which people find the root in lsblk.</summary>
     private const string RootLabel = "root";
 
@@ -60,7 +63,7 @@ public sealed class Filesystems(Programs programs)
         }
 
         using Dir scratch = Dir.Open(Path.GetTempPath());
-        using Fd file = scratch.TryCreateUnnamed() ?? throw new BootcException($"{scratch.Path} is on a file system without unnamed files; set TMPDIR to another");
+        using Fd file = CreateScratch(scratch);
         file.SetLength(ProbeBytes);
         using LoopDevice loop = LoopDevice.Attach(file);
         try
@@ -81,6 +84,26 @@ public sealed class Filesystems(Programs programs)
 
         using Fd sealedFile = root.OpenFile("probe");
         return FsVerity.TryEnable(sealedFile, algorithm: 2);
+    }
+
+    /// <summary>A file that is gone when closed; where the file system makes none without a name (overlayfs before Linux 6.1), it has one for a moment.</summary>
+    internal static Fd CreateScratch(Dir folder)
+    {
+        if (folder.TryCreateUnnamed(PrivateMode) is { } unnamed)
+        {
+            return unnamed;
+        }
+
+        string name = $"bootc-{Guid.NewGuid():N}";
+        using Fd named = folder.CreateFile(name, PrivateMode);
+        try
+        {
+            return Fd.OpenReadWrite(named.ProcPath);
+        }
+        finally
+        {
+            folder.TryRemoveFile(name);
+        }
     }
 
     /// <summary>Whether the kernel can mount a type, loading its module if it has one.</summary>

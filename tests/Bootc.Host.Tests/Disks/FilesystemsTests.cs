@@ -43,6 +43,22 @@ public sealed class FilesystemsTests : IDisposable
     public async Task Xfs_is_never_asked_to_seal_files() =>
         (await new Filesystems(_programs).CanSealAsync(RootFilesystem.Xfs, default)).Should().BeFalse();
 
+    /// <summary>As overlayfs before Linux 6.1, the file system of message queues makes no file without a name.</summary>
+    [Theory]
+    [InlineData("tmpfs")]
+    [InlineData("mqueue")]
+    public void A_scratch_file_has_no_name_whatever_the_file_system_makes(string type)
+    {
+        using FilesystemContext context = FilesystemContext.Open(type);
+        using DetachedMount mount = context.Mount();
+        using Dir folder = mount.OpenRoot();
+
+        using Fd scratch = Filesystems.CreateScratch(folder);
+
+        scratch.Status().Should().BeEquivalentTo(new { Kind = FileKind.Regular, Links = 0u, Permissions = 0x180u });
+        folder.Entries().Should().BeEmpty();
+    }
+
     [Fact]
     public void Programs_are_looked_for_on_PATH()
     {
