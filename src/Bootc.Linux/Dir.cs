@@ -89,6 +89,9 @@ public sealed unsafe partial class Dir : IDisposable
     /// </summary>
     public Fd? TryOpenInRoot(PathName path) => TryOpenResolved(path, 0, RESOLVE_IN_ROOT);
 
+    /// <summary>As <see cref="TryOpenInRoot"/>, of a directory.</summary>
+    public Dir? TryOpenDirInRoot(PathName path) => TryOpenResolved(path, O_DIRECTORY, RESOLVE_IN_ROOT) is { } directory ? new Dir(directory) : null;
+
     /// <summary>Makes a new file for writing; EEXIST where the name is taken.</summary>
     public Fd CreateFile(PathName name, uint mode = Mode644) =>
         Wrap(OpenRaw(_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode), "create", name);

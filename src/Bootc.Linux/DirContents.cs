@@ -76,6 +76,13 @@ public sealed unsafe partial class Dir
         return file?.ReadAll(limit);
     }
 
+    /// <summary>As <see cref="TryReadBytes"/>, of what <see cref="TryOpenInRoot"/> opens; null, too, where a link leads to nothing.</summary>
+    public byte[]? TryReadBytesInRoot(PathName path, int limit = DefaultReadLimit)
+    {
+        using Fd? file = TryOpenInRoot(path);
+        return file?.ReadAll(limit);
+    }
+
     /// <summary>A whole file as UTF-8.</summary>
     public string ReadText(PathName name) => Encoding.UTF8.GetString(ReadBytes(name));
 

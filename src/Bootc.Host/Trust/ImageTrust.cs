@@ -52,12 +52,18 @@ public sealed class ImageTrust(Dir root, Steps steps)
         string[] paths = Environment.GetEnvironmentVariable(PolicyVariable) is { Length: > 0 } named ? [named.TrimStart('/')] : Policies;
         foreach (string path in paths)
         {
-            if (root.TryReadBytes(path) is { } json)
+            // Through symbolic links: administrators link one of these files to another.
+            if (root.TryReadBytesInRoot(path) is { } json)
             {
                 SignaturePolicy policy = SignaturePolicy.Parse(json, $"/{path}");
                 return isEnforced && policy.AcceptsByDefault
                     ? throw new BootcException($"a signature policy has to vouch for images here, and /{path} takes every image that it does not name; its default has to be another than insecureAcceptAnything")
                     : (policy, $"/{path}");
+            }
+
+            if (root.Exists(path))
+            {
+                throw new BootcException($"/{path}, the signature policy, is a symbolic link that leads to nothing");
             }
         }
 
@@ -71,5 +77,7 @@ public sealed class ImageTrust(Dir root, Steps steps)
             : throw new UntrustedImageException(
                 $"{registry.Reference} is refused by {place}: it asks for a signature, and none was looked for, as no file in /{RegistriesYaml.Folder} says use-sigstore-attachments: true for it");
 
-    private string ReadKey(string path) => Encoding.UTF8.GetString(root.ReadBytes(path.TrimStart('/')));
+    private string ReadKey(string path) => root.TryReadBytesInRoot(path.TrimStart('/')) is { } key
+        ? Encoding.UTF8.GetString(key)
+        : throw new BootcException($"the key {path} of the signature policy is missing");
 }

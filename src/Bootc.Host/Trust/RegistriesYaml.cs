@@ -16,12 +16,12 @@ internal static class RegistriesYaml
     /// <summary>Reads those of a system; one that is malformed is a <see cref="FormatException"/>.</summary>
     public static AttachmentSettings Read(Dir root)
     {
-        using Dir? folder = root.TryOpenDir(Folder);
+        using Dir? folder = root.TryOpenDirInRoot(Folder);
         return Parse((folder?.Entries() ?? [])
             .Select(entry => entry.Text)
             .Where(name => name.EndsWith(Extension, StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)
-            .Select(name => (name, folder!.ReadBytes(name))));
+            .Select(name => (name, root.TryReadBytesInRoot($"{Folder}/{name}") ?? throw new FormatException($"/{Folder}/{name} is a symbolic link that leads to nothing"))));
     }
 
     /// <summary>Reads files: their names and contents.</summary>

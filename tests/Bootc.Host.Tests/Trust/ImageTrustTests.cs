@@ -1,5 +1,6 @@
 using System.Text;
 using Bootc.Host.Operations;
+using Bootc.Host.Tests.Images.Import;
 using Bootc.Host.Tests.Operations;
 using Bootc.Host.Trust;
 using Bootc.Linux;
@@ -75,6 +76,62 @@ public sealed class ImageTrustTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_policy_counts_where_it_is_a_symbolic_link()
+    {
+        SetPolicy(Nothing);
+        Link("containers/policy.json");
+
+        await _machine.Awaiting(m => m.SwitchAsync(m.Publish(2))).Should().ThrowAsync<UntrustedImageException>();
+    }
+
+    [Fact]
+    public async Task A_policy_that_is_a_link_to_nothing_is_not_taken_for_none()
+    {
+        SetPolicy(Nothing);
+        File.Delete(Link("containers/policy.json"));
+
+        await _machine.Awaiting(m => m.SwitchAsync(m.Publish(2))).Should().ThrowAsync<BootcException>()
+            .WithMessage("/etc/containers/policy.json, the signature policy, is a symbolic link that leads to nothing");
+    }
+
+    [Theory]
+    [InlineData("registries.d/a.yaml")]
+    [InlineData("registries.d")]
+    public void What_registries_d_says_counts_where_it_is_a_symbolic_link(string link)
+    {
+        Write("containers/registries.d/a.yaml", "docker:\n  q.io:\n    use-sigstore-attachments: true\n");
+        Link($"containers/{link}");
+
+        using Dir root = Dir.Open(_machine["root"]);
+        RegistriesYaml.Read(root).Cover(ImageReference.Parse("docker://q.io/a:1")).Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData(true, "/etc/pki/os.pub is not PEM with a PUBLIC KEY in it")]
+    [InlineData(false, "the key /etc/pki/os.pub of the signature policy is missing")]
+    public async Task A_key_is_read_where_it_is_a_symbolic_link(bool isThere, string problem)
+    {
+        SetPolicy("""{"default": [{"type": "sigstoreSigned", "keyPath": "/etc/pki/os.pub"}]}""");
+        Write("containers/registries.d/a.yaml", "default-docker:\n  use-sigstore-attachments: true\n");
+        Write("pki/os.pub", "no key");
+        string key = Link("pki/os.pub");
+        if (!isThere)
+        {
+            File.Delete(key);
+        }
+
+        using LayoutRegistry registry = LayoutRegistry.Start(_machine.Publish(2).Name);
+        ImageReference reference = ImageReference.Parse(registry.Reference);
+        using IImageSource source = ImageSources.Open(reference, () => registry.Access);
+        ResolvedImage image = await source.ResolveAsync(default);
+        registry.Layout = SignatureLayout();
+        using Dir root = Dir.Open(_machine["root"]);
+
+        await new ImageTrust(root, Steps.Silent).Awaiting(trust => trust.RequireAsync(source, image, new(reference), default)).Should()
+            .ThrowAsync<Exception>().WithMessage(problem);
+    }
+
+    [Fact]
     public async Task A_short_name_is_judged_by_what_the_registries_make_of_it()
     {
         SetPolicy("""{"default": [{"type": "insecureAcceptAnything"}], "transports": {"docker": {"registry.example": [{"type": "reject"}]}}}""");
@@ -120,6 +177,45 @@ public sealed class ImageTrustTests : IAsyncLifetime
 
     private static AttachmentSettings Parse(params (string Name, string Text)[] files) =>
         RegistriesYaml.Parse(files.Select(file => (file.Name, Encoding.UTF8.GetBytes(file.Text))));
+
+    /// <summary>A layout of something that is attached to an image as a signature is.</summary>
+    private string SignatureLayout()
+    {
+        byte[] payload = "payload"u8.ToArray();
+        string part = $"\"digest\": \"{Digest.Sha256(payload)}\", \"size\": {payload.Length}";
+        byte[] manifest = Encoding.UTF8.GetBytes(
+            $$"""
+            {"schemaVersion": 2, "config": {"mediaType": "application/vnd.oci.image.config.v1+json", {{part}}}, "layers": [
+              {"mediaType": "application/vnd.dev.cosign.simplesigning.v1+json", {{part}}, "annotations": {"dev.cosignproject.cosign/signature": "eA=="}}
+            ]}
+            """);
+        string folder = Directory.CreateDirectory(_machine["signature/blobs/sha256"]).FullName;
+        foreach (byte[] blob in (byte[][])[payload, manifest])
+        {
+            File.WriteAllBytes(Path.Join(folder, $"{Digest.Sha256(blob)}".Split(':')[1]), blob);
+        }
+
+        File.WriteAllText(_machine["signature/index.json"], $$$"""{"manifests": [{"digest": "{{{Digest.Sha256(manifest)}}}"}]}""");
+        return _machine["signature"];
+    }
+
+    /// <summary>Moves something of <c>/etc</c> aside, with a link in its place.</summary>
+    /// <returns>Where it is now.</returns>
+    private string Link(string path)
+    {
+        string place = _machine[$"root/etc/{path}"];
+        string moved = _machine["root/etc/moved"];
+        Directory.Move(place, moved);
+        File.CreateSymbolicLink(place, Path.GetRelativePath(Path.GetDirectoryName(place)!, moved));
+        return moved;
+    }
+
+    private void Write(string path, string content)
+    {
+        string file = _machine[$"root/etc/{path}"];
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.WriteAllText(file, content);
+    }
 
     private void SetPolicy(string? policy)
     {
