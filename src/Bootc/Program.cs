@@ -48,7 +48,7 @@ internal static class Program
         };
         try
         {
-            if (parse.Action is not (AnyCommandHelpAction or VersionAction))
+            if (parse.Action is not (AnyCommandHelpAction or HelpCommandAction or VersionAction))
             {
                 RequireLibssl();
             }

@@ -7,8 +7,11 @@ public class ExitCodeTests
     [InlineData("no-such-verb")]
     [InlineData("install", "to-disk")]
     [InlineData("install", "to-disk", "/dev/null", "--filesystem")]
+    [InlineData("install", "to-disk", "/dev/null", "--filesystem", "zfs")]
     [InlineData("install", "to-disk", "/dev/null", "--root-size", "much")]
     [InlineData("install", "to-disk", "/dev/null", "--target-transport", "floppy")]
+    [InlineData("help", "no-such-verb")]
+    [InlineData("help", "install", "no-such-verb")]
     [InlineData("status", "--format-version", "7")]
     [InlineData("upgrade", "--check", "--apply")]
     [InlineData("upgrade", "--download-only", "--from-downloaded")]
@@ -69,6 +72,20 @@ public class ExitCodeTests
     [InlineData("--version")]
     [InlineData("install", "to-disk", "--help")]
     public async Task Asking_for_help_succeeds(params string[] args) => (await RunAsync(args)).Code.Should().Be(0);
+
+    [Theory]
+    [InlineData("-V", "--version")]
+    [InlineData("help", "--help")]
+    [InlineData("help install to-disk", "install to-disk --help")]
+    [InlineData("help internals", "internals --help")]
+    [InlineData("help update", "upgrade --help")]
+    public async Task There_are_two_ways_to_ask_for_the_same(string one, string other)
+    {
+        (int code, string output, string error) = await RunAsync(one.Split(' '));
+
+        (code, output, error).Should().Be(await RunAsync(other.Split(' ')));
+        (code, error).Should().Be((0, ""));
+    }
 
     [Theory]
     [InlineData("--bootloader", "grub")]

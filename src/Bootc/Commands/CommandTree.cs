@@ -14,7 +14,7 @@ internal static class CommandTree
     public static Command Create() => new("bootc", "Install and update operating systems shipped as container images")
     {
         new HelpOption { Action = new AnyCommandHelpAction() },
-        new VersionOption { Action = new VersionAction() },
+        new VersionOption("--version", "-V") { Action = new VersionAction() },
         UpgradeCommand.Create(),
         SwitchCommand.Create(),
         RollbackCommand.Create(),
@@ -30,5 +30,6 @@ internal static class CommandTree
         ConfigDiffCommand.Create(),
         DeleteDeploymentCommand.Create(),
         InternalsCommand.Create(),
+        HelpCommand.Create(),
     };
 }

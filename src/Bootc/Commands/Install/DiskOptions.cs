@@ -45,6 +45,7 @@ internal sealed class DiskOptions
         command.Add(Device);
         command.Add(ViaLoopback);
         command.Add(Wipe);
+        Filesystem.AcceptOnlyFromAmong([.. RootFilesystem.All.Select(type => type.Name)]);
         command.Add(Filesystem);
         command.Add(RootSize);
         command.Add(AllowMissingVerity);
