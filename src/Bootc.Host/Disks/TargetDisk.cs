@@ -10,6 +10,9 @@ public sealed class TargetDisk : IDisposable
     /// <summary>File systems keep some room for themselves: writes fail although a little is left.</summary>
     private const long LeastRoom = 1 << 20;
 
+    /// <summary>Programs of util-linux would wait for the lock that is held here if the environment told them to take it, too.</summary>
+    private static readonly Dictionary<string, string?> WithoutLock = new() { ["LOCK_BLOCK_DEVICE"] = "no" };
+
     private readonly Fd? _file;
     private readonly LoopDevice? _loop;
     private readonly BlockDevice _device;
@@ -36,11 +39,12 @@ public sealed class TargetDisk : IDisposable
     /// </summary>
     public bool CannotGrow => _file is not null && _file.AvailableBytes() < LeastRoom;
 
+    /// <summary>Opens a disk, and keeps udev off it: when sfdisk ends, udev would have the kernel make all partitions anew, under whatever uses them.</summary>
     public static TargetDisk Open(string path, bool viaLoopback)
     {
         if (!viaLoopback)
         {
-            return new(null, null, BlockDevice.Open(path));
+            return new(null, null, OpenLocked(path));
         }
 
         Fd file = Fd.OpenReadWrite(path);
@@ -48,7 +52,7 @@ public sealed class TargetDisk : IDisposable
         try
         {
             loop = LoopDevice.Attach(file);
-            return new(file, loop, BlockDevice.Open(loop.Path));
+            return new(file, loop, OpenLocked(loop.Path));
         }
         catch
         {
@@ -67,7 +71,7 @@ public sealed class TargetDisk : IDisposable
         }
 
         using MemoryStream script = new(Encoding.UTF8.GetBytes(table.ToScript()));
-        await programs.RunAsync("sfdisk", ["--quiet", "--wipe=always", "--wipe-partitions=always", "--no-reread", "--no-tell-kernel", Path], script, cancellationToken: cancellationToken);
+        await programs.RunAsync("sfdisk", ["--quiet", "--wipe=always", "--wipe-partitions=always", "--no-reread", "--no-tell-kernel", Path], script, WithoutLock, cancellationToken);
         _device.Sync();
         _device.RereadPartitions();
 
@@ -104,7 +108,7 @@ public sealed class TargetDisk : IDisposable
                 _device.RemovePartition(node.Number);
             }
 
-            await programs.RunAsync("wipefs", ["--all", "--quiet", Path]);
+            await programs.RunAsync("wipefs", ["--all", "--quiet", Path], environment: WithoutLock);
             _device.Sync();
         }
         catch (Exception e) when (Failure.IsExpected(e))
@@ -127,14 +131,28 @@ public sealed class TargetDisk : IDisposable
     }
 
     private async Task<SfdiskTable> ReadTableAsync(Programs programs, CancellationToken cancellationToken) =>
-        SfdiskTable.Parse(await programs.RunAsync("sfdisk", ["--json", Path], cancellationToken: cancellationToken));
+        SfdiskTable.Parse(await programs.RunAsync("sfdisk", ["--json", Path], environment: WithoutLock, cancellationToken: cancellationToken));
+
+    private static BlockDevice OpenLocked(string path)
+    {
+        BlockDevice device = BlockDevice.Open(path);
+        try
+        {
+            return device.TryLock() ? device : throw new BootcException($"another program has locked {path}, as those do that change disks; try again when it has ended");
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
 
     private static async Task WaitForNodesAsync(IEnumerable<PartitionNode> nodes, CancellationToken cancellationToken)
     {
         const int Attempts = 50;
         foreach (PartitionNode node in nodes)
         {
-            // devtmpfs makes them at once, but where udev manages /dev in another way they may take a moment.
+            // devtmpfs makes them at once, and does not wait for udev; where something else manages /dev they may take a moment.
             for (int attempt = 0; !IsBlockDevice(node.Path); attempt++)
             {
                 if (attempt == Attempts)

@@ -68,10 +68,21 @@ public sealed unsafe class BlockDevice : IDisposable
         return [.. partitions.OrderBy(p => p.Number)];
     }
 
+    /// <summary>
+    /// Takes the lock by which whoever changes a disk keeps udev off it and its partitions, until this is disposed
+    /// (systemd.io/BLOCK_DEVICE_LOCKING); waits while udev looks at the disk. False where it is held for longer.
+    /// </summary>
+    public bool TryLock() => WaitWhile(Errno.EAGAIN, () => Libc.FLock(_fd, LOCK_EX | LOCK_NB)) switch
+    {
+        null => true,
+        Errno.EAGAIN => false,
+        { } errno => throw new SyscallException("lock", Path, errno),
+    };
+
     /// <summary>Lets the kernel read the partition table again; waits while udev holds a partition. A kernel without the parser finds none.</summary>
     public void RereadPartitions()
     {
-        if (WaitWhileBusy(() => Libc.IoCtl(_fd, BLKRRPART, (nint)0)) is { } errno and not Errno.EINVAL)
+        if (WaitWhile(Errno.EBUSY, () => Libc.IoCtl(_fd, BLKRRPART, (nint)0)) is { } errno and not Errno.EINVAL)
         {
             throw new SyscallException("re-read the partition table of", Path, errno);
         }
@@ -84,7 +95,7 @@ public sealed unsafe class BlockDevice : IDisposable
     /// <summary>Makes the kernel forget a partition, and waits while udev holds it; nothing on the disk changes.</summary>
     public void RemovePartition(int number)
     {
-        if (WaitWhileBusy(() => ChangePartition(BLKPG_DEL_PARTITION, number, 0, 0)) is { } errno)
+        if (WaitWhile(Errno.EBUSY, () => ChangePartition(BLKPG_DEL_PARTITION, number, 0, 0)) is { } errno)
         {
             throw new SyscallException($"remove partition {number} of", Path, errno);
         }
@@ -95,7 +106,7 @@ public sealed unsafe class BlockDevice : IDisposable
     public void Dispose() => _fd.Dispose();
 
     // Whoever closes a disk that was open for writing makes udev look at it and its partitions anew.
-    private static Errno? WaitWhileBusy(Func<int> call)
+    private static Errno? WaitWhile(Errno busy, Func<int> call)
     {
         for (int attempt = 0; ; attempt++)
         {
@@ -105,7 +116,7 @@ public sealed unsafe class BlockDevice : IDisposable
             }
 
             Errno errno = Syscall.LastErrno;
-            if (errno != Errno.EBUSY || attempt == BusyAttempts)
+            if (errno != busy || attempt == BusyAttempts)
             {
                 return errno;
             }

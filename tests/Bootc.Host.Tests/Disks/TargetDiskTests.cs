@@ -23,6 +23,7 @@ public sealed class TargetDiskTests : IDisposable
 
     public void Dispose()
     {
+        Environment.SetEnvironmentVariable("LOCK_BLOCK_DEVICE", null);
         _file.Dispose();
         _folder.Delete(recursive: true);
     }
@@ -57,5 +58,30 @@ public sealed class TargetDiskTests : IDisposable
         JsonElement esp = JsonDocument.Parse(await _programs.RunAsync("sfdisk", ["--json", loop.Path])).RootElement
             .GetProperty("partitiontable").GetProperty("partitions")[0];
         (esp.GetProperty("start").GetInt64(), esp.GetProperty("size").GetInt64()).Should().Be((start, size));
+    }
+
+    /// <summary>What udev tries before it looks at a disk or a partition of it (systemd.io/BLOCK_DEVICE_LOCKING), and what it holds while it does.</summary>
+    [Fact]
+    public async Task Udev_is_kept_off_the_disk_and_waited_for()
+    {
+        using LoopDevice loop = LoopDevice.Attach(_file);
+        Task looking = _programs.RunAsync("flock", ["--shared", loop.Path, "sleep", "1"]);
+        while ((await TryLookAsync("--exclusive")).ExitCode == 0)
+        {
+        }
+
+        using (TargetDisk disk = TargetDisk.Open(loop.Path, viaLoopback: false))
+        {
+            (await TryLookAsync("--shared")).ExitCode.Should().Be(1, "who looked has ended");
+            Environment.SetEnvironmentVariable("LOCK_BLOCK_DEVICE", "yes");
+            using CancellationTokenSource limit = new(TimeSpan.FromSeconds(60));
+            (await disk.PartitionAsync(PartitionTable.For(MachineArchitecture.X64), _programs, limit.Token)).Should().HaveCount(2, "sfdisk does not wait for it");
+            (await TryLookAsync("--shared")).ExitCode.Should().Be(1);
+        }
+
+        (await TryLookAsync("--shared")).ExitCode.Should().Be(0);
+        await looking;
+
+        Task<ProgramResult> TryLookAsync(string how) => _programs.TryRunAsync("flock", ["--nonblock", how, loop.Path, "true"]);
     }
 }
