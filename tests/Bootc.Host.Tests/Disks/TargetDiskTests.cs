@@ -73,9 +73,17 @@ public sealed class TargetDiskTests : IDisposable
         using (TargetDisk disk = TargetDisk.Open(loop.Path, viaLoopback: false))
         {
             (await TryLookAsync("--shared")).ExitCode.Should().Be(1, "who looked has ended");
-            Environment.SetEnvironmentVariable("LOCK_BLOCK_DEVICE", "yes");
             using CancellationTokenSource limit = new(TimeSpan.FromSeconds(60));
-            (await disk.PartitionAsync(PartitionTable.For(MachineArchitecture.X64), _programs, limit.Token)).Should().HaveCount(2, "sfdisk does not wait for it");
+            Environment.SetEnvironmentVariable("LOCK_BLOCK_DEVICE", "yes");
+            try
+            {
+                (await disk.PartitionAsync(PartitionTable.For(MachineArchitecture.X64), _programs, limit.Token)).Should().HaveCount(2, "sfdisk does not wait for it");
+            }
+            finally
+            {
+                Environment.SetEnvironmentVariable("LOCK_BLOCK_DEVICE", null);
+            }
+
             (await TryLookAsync("--shared")).ExitCode.Should().Be(1);
         }
 

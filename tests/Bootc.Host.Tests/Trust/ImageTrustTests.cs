@@ -184,9 +184,9 @@ public sealed class ImageTrustTests : IAsyncLifetime
         byte[] payload = "payload"u8.ToArray();
         string part = $"\"digest\": \"{Digest.Sha256(payload)}\", \"size\": {payload.Length}";
         byte[] manifest = Encoding.UTF8.GetBytes(
-            $$"""
-            {"schemaVersion": 2, "config": {"mediaType": "application/vnd.oci.image.config.v1+json", {{part}}}, "layers": [
-              {"mediaType": "application/vnd.dev.cosign.simplesigning.v1+json", {{part}}, "annotations": {"dev.cosignproject.cosign/signature": "eA=="}}
+            $$$"""
+            {"schemaVersion": 2, "config": {"mediaType": "application/vnd.oci.image.config.v1+json", {{{part}}}}, "layers": [
+              {"mediaType": "application/vnd.dev.cosign.simplesigning.v1+json", {{{part}}}, "annotations": {"dev.cosignproject.cosign/signature": "eA=="}}
             ]}
             """);
         string folder = Directory.CreateDirectory(_machine["signature/blobs/sha256"]).FullName;

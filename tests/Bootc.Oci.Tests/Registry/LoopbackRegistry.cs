@@ -173,7 +173,7 @@ internal sealed class LoopbackRegistry : IAsyncDisposable
     public static X509Certificate2 NewCertificate(int days = -1)
     {
         using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        CertificateRequest request = new("CN=bootc tests", key, HashAlgorithmName.SHA256);
+        CertificateRequest request = new($"CN=bootc tests {Guid.NewGuid()}", key, HashAlgorithmName.SHA256);
         SubjectAlternativeNameBuilder names = new();
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
