@@ -3,6 +3,7 @@ using System.Text;
 using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Host.Images;
+using Bootc.Host.Tests.Operations;
 using Bootc.Linux;
 using Bootc.Oci;
 using Bootc.Oci.Layers;
@@ -10,7 +11,7 @@ using Bootc.Oci.Layers;
 namespace Bootc.Host.Tests.Images.Import;
 
 /// <summary>Layers that never end, behind one file that becomes an object. Run alone, as what other tests have in memory would count.</summary>
-[Collection(nameof(MemoryOfThisProcess))]
+[Collection(AloneCollection.Name)]
 public sealed class LayerImportTests : IDisposable
 {
     private const int Block = 512;
@@ -88,6 +89,3 @@ public sealed class LayerImportTests : IDisposable
         }
     }
 }
-
-[CollectionDefinition(nameof(MemoryOfThisProcess), DisableParallelization = true)]
-public sealed class MemoryOfThisProcess;
