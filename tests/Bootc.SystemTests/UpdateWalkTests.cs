@@ -75,11 +75,11 @@ public sealed class UpdateWalkTests
         await machine.RebootAsync();
         await machine.ShouldRunAsync(3, rollback: 1, etc: "3\nafter");
 
-        // What waited to be unlocked is applied by the next shutdown, although a soft reboot into what runs stopped the unit for that. A
-        // reader of the boot partition, with a mount that nobody else sees, is in nobody's way.
+        // What waited to be unlocked is applied by the next shutdown, although the unit for that was stopped. A reader of the boot
+        // partition, with a mount that nobody else sees, is in nobody's way.
         await machine.PublishAsync(4, karg: 1);
         await machine.RunAsync("bootc upgrade --download-only");
-        await machine.SoftRebootAsync("systemctl soft-reboot");
+        await machine.RunAsync("systemctl stop bootc-finalize-staged.service");
         await machine.RunAsync(
             """
             umount /boot 2> /dev/null

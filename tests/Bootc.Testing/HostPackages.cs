@@ -32,6 +32,7 @@ public static class HostPackages
         ("libarchive-tools", "/usr/bin/bsdtar"),
         ("skopeo", "/usr/bin/skopeo"),
         ("zstd", "/usr/bin/zstd"),
+        ("procps", "/usr/bin/kill"),
         ("python3", "/usr/bin/python3"),
         ("python3-yaml", "/usr/lib/python3/dist-packages/yaml/__init__.py"),
         ("python3-jsonschema", "/usr/lib/python3/dist-packages/jsonschema/__init__.py"),

@@ -91,9 +91,7 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
         return id;
     }
 
-    /// <summary>
-    /// Has the next shutdown finish what is staged. It may have been staged before a soft reboot, which stopped the unit and left /run.
-    /// </summary>
+    /// <summary>Has the next shutdown finish what is staged, even where the unit for that was stopped since, or failed.</summary>
     public Task StartFinalizerAsync(CancellationToken cancellationToken) => new Systemd(programs).StartAsync(FinalizeUnit, cancellationToken);
 
     /// <summary>Locks or unlocks what is staged.</summary>
