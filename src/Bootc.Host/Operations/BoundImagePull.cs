@@ -10,7 +10,7 @@ namespace Bootc.Host.Operations;
 /// <param name="machine">The machine, opened for writing.</param>
 /// <param name="programs">Runs podman.</param>
 /// <param name="steps">Runs what is done.</param>
-internal sealed class BoundImagePull(Machine machine, Programs programs, Steps steps)
+public sealed class BoundImagePull(Machine machine, Programs programs, Steps steps)
 {
     /// <summary>Pulls those that are missing; returns when all of them are on the disk.</summary>
     public async Task RunAsync(ImmutableArray<BoundImage> images, CancellationToken cancellationToken)
@@ -30,10 +30,25 @@ internal sealed class BoundImagePull(Machine machine, Programs programs, Steps s
             }
 
             machine.Records.BoundPull = new(image.Name);
-            await storage.PullAsync(image, steps, cancellationToken);
-            machine.Sysroot.SyncFilesystem();
-            machine.Records.BoundPull = null;
+            try
+            {
+                await storage.PullAsync(image, steps, cancellationToken);
+            }
+            finally
+            {
+                // The power is there: what podman has of it is whole, and has a name only if all of it came.
+                machine.Sysroot.SyncFilesystem();
+                machine.Records.BoundPull = null;
+            }
         }
+    }
+
+    /// <summary>Copies an image out of the storage that podman uses by default, also where one of its name is there.</summary>
+    public async Task CopyFromDefaultStorageAsync(string name, CancellationToken cancellationToken)
+    {
+        BoundImageStorage storage = BoundImageStorage.Of(programs, machine.Sysroot);
+        await RemoveUnfinishedAsync(storage, cancellationToken);
+        await steps.RunAsync($"Copying {name}", () => storage.CopyAsync(name, cancellationToken));
     }
 
     private async Task RemoveUnfinishedAsync(BoundImageStorage storage, CancellationToken cancellationToken)

@@ -62,6 +62,7 @@ public sealed class BoundImageTests : IAsyncLifetime
 
         Failure.Describe(failure).Should().MatchRegex($"^Pulling the bound image {none}: podman pull: exit code 125: .*manifest unknown");
         _machine.Status().Staged!.Id.Should().Be(staged);
+        _machine.With(machine => machine.Records.BoundPull).Should().BeNull("nothing of it is half there: what has that name by the next time is whole");
     }
 
     [Fact]

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Bootc.Host.Images;
+using Bootc.Host.Operations;
 using Bootc.Oci;
 
 namespace Bootc.Commands.Image;
@@ -25,11 +25,11 @@ internal static class PullFromDefaultStorageCommand
                 parse.InvocationConfiguration,
                 quiet: false,
                 progressFd: null,
-                tools => tools.Steps.RunAsync($"Copying {name}", async () =>
+                async tools =>
                 {
-                    await BoundImageStorage.Of(tools.Programs, tools.Machine.Sysroot).CopyAsync(name, cancellationToken);
+                    await new BoundImagePull(tools.Machine, tools.Programs, tools.Steps).CopyFromDefaultStorageAsync(name, cancellationToken);
                     return true;
-                }),
+                },
                 cancellationToken);
             parse.InvocationConfiguration.Output.WriteLine($"Copied {name}");
             return 0;
