@@ -43,7 +43,10 @@ public sealed class DeleteDeployment(Machine machine, Steps steps)
             StatusChange.Announce(machine);
         }
 
-        return steps.Run("Removing what is not needed any more", () => new MachineGarbage(machine).Collect(cancellationToken));
+        MachineGarbageReport report = steps.Run("Removing what is not needed any more", () => new MachineGarbage(machine).Collect(cancellationToken));
+        return machine.Deployments.Ids().Contains(id)
+            ? throw new BootcException($"the files of {id} were not removed, as a boot entry is lost or cannot be understood; bootc doctor says which")
+            : report;
     }
 
     /// <summary>Without it the booted deployment is the only one, and so the first; and no trial ends where there is nothing to go back to.</summary>

@@ -82,6 +82,19 @@ public sealed class DeleteDeploymentTests : IAsyncLifetime
         _machine.Entries().Keys.Should().Equal("bootc_lab-2-1.conf");
     }
 
+    [Fact]
+    public async Task It_is_said_where_files_stay_as_a_boot_entry_cannot_be_understood()
+    {
+        ObjectId first = _machine.Booted;
+        await UpdateAsync(2, "kernel 2");
+        File.WriteAllText(_machine["esp/loader/entries/bootc_lab-9-0.conf"], "garbage");
+
+        this.Invoking(test => test.Delete(first)).Should().Throw<BootcException>().WithMessage($"the files of {first} were not removed*");
+
+        _machine.Entries().Keys.Should().NotContain("bootc_lab-1-0.conf");
+        Directory.Exists(_machine[$"sysroot/state/deploy/{first}"]).Should().BeTrue();
+    }
+
     private MachineGarbageReport Delete(ObjectId id) => _machine.With(machine => new DeleteDeployment(machine, Steps.Silent).Run(id, default));
 
     /// <summary>Updates the machine, boots what came, and finds it good.</summary>
