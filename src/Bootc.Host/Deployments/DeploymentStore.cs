@@ -13,6 +13,9 @@ namespace Bootc.Host.Deployments;
 /// <param name="sysroot">The physical root.</param>
 public sealed class DeploymentStore(Dir sysroot)
 {
+    /// <summary>What says in <c>/etc</c> for which <c>/usr</c> it was last updated (systemd-update-done.service(8)): a new one has none.</summary>
+    internal static ReadOnlySpan<byte> UpdatedMark => ".updated"u8;
+
     private const string VersionAnnotation = "org.opencontainers.image.version";
 
     /// <summary>The ids of all that have a state directory.</summary>
@@ -72,11 +75,26 @@ public sealed class DeploymentStore(Dir sysroot)
             return;
         }
 
+        Make(states, id, origin, varLink, deployment => ExtractEtc(files, deployment, "etc", cancellationToken));
+    }
+
+    /// <summary>Gives a deployment that has lost its state all of it but <c>/etc</c>: without one it is known to be damaged.</summary>
+    /// <param name="id">The deployment.</param>
+    /// <param name="origin">Where its image came from.</param>
+    /// <param name="varLink">What the <c>var</c> of a deployment points to on this disk.</param>
+    public void RestoreWithoutEtc(ObjectId id, Origin origin, byte[] varLink)
+    {
+        using Dir states = sysroot.OpenDir(StateLayout.Deployments);
+        Make(states, id, origin, varLink, _ => { });
+    }
+
+    private static void Make(Dir states, ObjectId id, Origin origin, byte[] varLink, Action<Dir> addEtc)
+    {
         string unfinished = Dir.UnfinishedPrefix + id;
         states.TryRemoveTree(unfinished);
         using (Dir deployment = states.EnsureDir(unfinished))
         {
-            ExtractEtc(files, deployment, "etc", cancellationToken);
+            addEtc(deployment);
             deployment.TrySymlink(varLink, "var");
             deployment.WriteAtomically(StateLayout.OriginName(id), origin.ToString());
         }
@@ -92,7 +110,7 @@ public sealed class DeploymentStore(Dir sysroot)
         deployment.TryRemoveTree(name);
         using Dir etc = deployment.EnsureDir(name);
         new TreeExtractor(files).Extract("/etc", etc, cancellationToken);
-        etc.TryRemoveFile(".updated");
+        etc.TryRemoveFile(UpdatedMark);
     }
 
     /// <summary>Gives a deployment that has lost its <c>/etc</c> the image's. It appears whole or not at all.</summary>

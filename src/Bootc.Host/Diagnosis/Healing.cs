@@ -157,29 +157,26 @@ internal sealed class Healing(Machine machine, Programs programs, Steps steps)
         }
     }
 
-    /// <summary>What was staged gets this machine's changes at the shutdown, and all others get them now: nobody could log in without.</summary>
+    /// <summary>
+    /// What was staged gets this machine's changes at the shutdown, and all others get them now: nobody could log in without. Either way
+    /// <c>/etc</c> comes last and whole, for one that is there is taken for sound.
+    /// </summary>
     private void RestoreState(Repair.RestoreState repair, CancellationToken cancellationToken)
     {
         ObjectId id = repair.Deployment;
-        bool isStaged = id.Equals(machine.Staged?.Id);
-        Finalization finalization = new(machine, steps);
-        if (machine.Deployments.Ids().Contains(id) && !isStaged)
+        if (!machine.Deployments.Ids().Contains(id))
         {
-            finalization.RestoreEtc(id, cancellationToken);
+            machine.Deployments.RestoreWithoutEtc(id, Origin.Parse(repair.Origin), Encoding.UTF8.GetBytes(repair.VarLink));
+        }
+
+        if (!id.Equals(machine.Staged?.Id))
+        {
+            new Finalization(machine, steps).RestoreEtc(id, cancellationToken);
             return;
         }
 
-        using (Repository repository = OpenRepository())
-        {
-            ImageFiles files = DeploymentStore.OpenFiles(repository, id);
-            machine.Deployments.Ensure(id, files, Origin.Parse(repair.Origin), Encoding.UTF8.GetBytes(repair.VarLink), cancellationToken);
-            machine.Deployments.RestoreEtc(id, files, cancellationToken);
-        }
-
-        if (!isStaged)
-        {
-            finalization.MergeEtc(id, cancellationToken);
-        }
+        using Repository repository = OpenRepository();
+        machine.Deployments.RestoreEtc(id, DeploymentStore.OpenFiles(repository, id), cancellationToken);
     }
 
     /// <summary>Podman keeps the layers of an image that is there, damaged or not: that image goes first, but only where it can come back.</summary>

@@ -71,7 +71,16 @@ internal sealed class LostEntry(Machine machine, CancellationToken cancellationT
             return true; // it was damaged, as an update that was dropped is not
         }
 
-        Inode.Directory pristine = UpdatePlan.EtcOf(DeploymentStore.OpenFiles(repository, id));
-        return EtcMergePlan.Decide(pristine, DirectoryScanner.Scan(etc, repository.Algorithm, cancellationToken).Root, pristine).Changes.Count > 0;
+        try
+        {
+            Inode.Directory pristine = UpdatePlan.EtcOf(DeploymentStore.OpenFiles(repository, id));
+            // That file is no part of what is laid out, whatever image it is in.
+            return EtcMergePlan.Decide(pristine, DirectoryScanner.Scan(etc, repository.Algorithm, cancellationToken).Root, pristine)
+                .Changes.Any(change => !change.Path.AsSpan().SequenceEqual(DeploymentStore.UpdatedMark));
+        }
+        catch (Exception e) when (Failure.IsExpected(e))
+        {
+            return true; // it is damaged, which can be healed as long as it is kept
+        }
     }
 }

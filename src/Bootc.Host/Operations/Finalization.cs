@@ -99,7 +99,7 @@ public sealed class Finalization(Machine machine, Steps steps)
         EtcMerge.Apply(plan, current, target, cancellationToken);
 
         // The machine's own came with its changes.
-        target.TryRemoveFile(".updated");
+        target.TryRemoveFile(DeploymentStore.UpdatedMark);
     }
 
     /// <summary>The new entries are made of the live ones of this moment: blessing may have renamed one since they were staged.</summary>

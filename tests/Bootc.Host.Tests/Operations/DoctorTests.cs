@@ -4,7 +4,9 @@ using System.Text.RegularExpressions;
 using Bootc.Composefs;
 using Bootc.Host.Diagnosis;
 using Bootc.Host.Operations;
+using Bootc.Host.Tests.Images.Import;
 using Bootc.Linux;
+using Bootc.Oci;
 using Bootc.Testing;
 
 namespace Bootc.Host.Tests.Operations;
@@ -36,6 +38,9 @@ public sealed partial class DoctorTests : IAsyncLifetime
         nobody=$(printf %0128d 7)
 
         """;
+
+    private const string Much =
+        "rm $fallback $large $kernel $(link $layer) $repo/meta.json $state/deploy/$booted/$booted.origin; rm -r ${kernels}$other $state/deploy/$other/etc";
 
     private MachineFolders _machine = null!;
     private ObjectId _first = null!;
@@ -84,6 +89,7 @@ public sealed partial class DoctorTests : IAsyncLifetime
         { "there is a further entry of garbage", "echo x > esp/loader/entries/bootc_lab-9-0.conf", "the boot entry bootc_lab-9-0.conf cannot be understood: *" },
         { "the booted one has no entry", "rm $entry", "the booted deployment has no boot entry" },
         { "the other has no entry, and it ran", "echo x > $state/deploy/$other/etc/machine-id; rm $fallback", "deployment *… has lost its boot entry*" },
+        { "the other has no entry, its image is damaged, and it ran", "echo x > $state/deploy/$other/etc/machine-id; rm $fallback $(object $other)", "deployment *… has lost its boot entry*" },
         { "there is no entry at all", "rm $entry $fallback", "deployment *… has lost its boot entry*" },
         { "the folder of the entries is gone", "rm -r esp/loader/entries; mkdir esp/loader/entries", "the booted deployment has no boot entry" },
         { "entries wait for nothing", "cp $entry esp/loader/entries.staged/", "loader/entries.staged on the boot partition holds boot entries of what is not staged any more" },
@@ -254,7 +260,7 @@ public sealed partial class DoctorTests : IAsyncLifetime
         bool wasKilled = true;
         for (int news = 3; wasKilled; news += 3)
         {
-            await DamageAsync("rm $fallback $large $kernel $(link $layer) $repo/meta.json $state/deploy/$booted/$booted.origin; rm -r ${kernels}$other $state/deploy/$other/etc");
+            await DamageAsync(Much);
             int heard = 0;
             Steps killing = new(_ => { if (++heard == news) { throw new OperationCanceledException(); } });
             try
@@ -274,10 +280,11 @@ public sealed partial class DoctorTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData(Errno.EIO, false)]
-    [InlineData(Errno.EIO, true)]
-    [InlineData(Errno.ENOSPC, true)]
-    public async Task A_repair_in_which_writes_fail_is_finished_by_the_next_and_what_boots_still_does(Errno errno, bool goesOn)
+    [InlineData(Errno.EIO, false, Much)]
+    [InlineData(Errno.EIO, true, Much)]
+    [InlineData(Errno.ENOSPC, true, Much)]
+    [InlineData(Errno.EIO, true, "rm -r $state/deploy/$other")]
+    public async Task A_repair_in_which_writes_fail_is_finished_by_the_next_and_what_boots_still_does(Errno errno, bool goesOn, string damage)
     {
         File.WriteAllText(_machine.PathOfEtc(_machine.Booted, "machine-id"), "7");
         File.WriteAllText(_machine.PathOfEtc(_first, "machine-id"), "7");
@@ -285,7 +292,7 @@ public sealed partial class DoctorTests : IAsyncLifetime
         int failures = 0;
         for (int number = 1; ; number += 1 + (number / 2))
         {
-            await DamageAsync("rm $fallback $large $kernel $(link $layer) $repo/meta.json $state/deploy/$booted/$booted.origin; rm -r ${kernels}$other $state/deploy/$other/etc");
+            await DamageAsync(damage);
             CallFault fault = new(errno, number, goesOn, _machine[""]);
             DoctorReport? report = null;
             Exception? failure = await FailingCalls.RunAsync(fault, async () => report = await _machine.HealAsync());
@@ -318,6 +325,17 @@ public sealed partial class DoctorTests : IAsyncLifetime
         _machine.ReadEtc(_first, "machine-id").Should().Be("7");
         _machine.ReadEtc(_first, "gone").Should().BeNull();
         _machine.ReadEtc(_first, "version").Should().Be("1");
+    }
+
+    [Fact]
+    public async Task An_update_that_was_dropped_is_not_lost_even_if_its_image_has_a_mark_in_etc()
+    {
+        using MachineFolders machine = await MachineFolders.CreateAsync();
+        ImageReference first = machine.Status().Booted!.Image!.Reference;
+        await machine.SwitchAsync(machine.Publish(2, "kernel 1", TestLayout.File("etc/.updated")));
+        (await machine.SwitchAsync(first)).Outcome.Should().Be(UpdateOutcome.UpToDate);
+
+        (await machine.ExamineAsync()).Should().NotContain(finding => finding.Sentence.Contains("has lost its boot entry"));
     }
 
     [Fact]
