@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Bootc.Host.Tests.Images.Import;
+using Bootc.Linux;
 using Bootc.Testing;
 
 namespace Bootc.Tests;
@@ -38,6 +39,7 @@ public sealed partial class FsckRepositoryTests : IDisposable
     [InlineData("ln -sf ../../elsewhere $layer", 1, "LAYER: *out of the repository")]
     [InlineData("rm $(link $layer)", 1, "LAYER: object ID is missing*", "CONFIG: refers to object ID, which is missing", "MANIFEST: refers to object ID, which is missing")]
     [InlineData("rm $manifest; mkfifo $manifest", 1, "MANIFEST: is not a symbolic link", "REFERENCE: points to MANIFEST, which is missing")]
+    [InlineData("ln -s ../$file $(printf 'streams/\\377')", 1, "streams/*: has a name that is not UTF-8")]
     // images
     [InlineData("ln -sf ../objects/00/$(printf %0126d 0) $image", 1, "IMAGE: *stands for image *", "IMAGE: *is missing*")]
     [InlineData("mv $image images/$(printf %0128d 0)", 1, "IMAGE: stands for image ID")]
@@ -87,7 +89,12 @@ public sealed partial class FsckRepositoryTests : IDisposable
         output.Should().Contain(message);
     }
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose()
+    {
+        // .NET cannot remove what has a name that is not UTF-8.
+        using Dir parent = Dir.Open(_folder.Parent!.FullName);
+        parent.TryRemoveTree(_folder.Name);
+    }
 
     private static string Abridge(string line)
     {

@@ -190,14 +190,14 @@ public sealed class Fsck
         foreach (string name in links.Names())
         {
             _cancellation.ThrowIfCancellationRequested();
-            Try(links.PathOf(name), path => check(path, name, links.TryFind(name)!));
+            Try(links.PathOf(name), path => check(path, name, links.TryFind(name) ?? throw NotUtf8()));
         }
 
         foreach (string reference in links.References())
         {
             Try(reference, path =>
             {
-                string name = links.TryFindReference(path)!;
+                string name = links.TryFindReference(path) ?? throw NotUtf8();
                 if (links.TryFind(name) is null)
                 {
                     Damage(path, $"points to {links.PathOf(name)}, which is missing");
@@ -205,6 +205,9 @@ public sealed class Fsck
             });
         }
     }
+
+    // It was listed a moment ago, and with the bytes that text makes of its name it is not found.
+    private static InvalidDataException NotUtf8() => new("has a name that is not UTF-8");
 
     private void Try(string path, Action<string> check)
     {

@@ -207,8 +207,8 @@ public sealed class GarbageCollector
 
         if (removed > 0 && !_isRehearsal)
         {
-            using Dir directory = _repository.Root.OpenDir(folder.Name);
-            directory.Sync();
+            // The references that kept them went before; on btrfs the sync of one directory alone would not say so.
+            _repository.Root.SyncFilesystem();
         }
 
         return removed;
