@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Bootc.Commands;
 using Bootc.Host;
+using Bootc.Linux;
 
 namespace Bootc;
 
@@ -15,6 +16,7 @@ internal static class Program
 
     public static async Task<int> Main(string[] args)
     {
+        Privileges.ResetUmask();
         using CancellationTokenSource interrupt = new();
         using PosixSignalRegistration sigint = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
         using PosixSignalRegistration sigterm = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel);

@@ -1,3 +1,6 @@
+using Bootc.Linux;
+using Bootc.Testing;
+
 namespace Bootc.Tests;
 
 public class ExitCodeTests
@@ -138,5 +141,25 @@ public class ExitCodeTests
         using StringWriter error = new();
         int code = await Program.RunAsync(args, output, error, CancellationToken.None);
         return (code, output.ToString(), error.ToString());
+    }
+
+    [Fact]
+    public async Task Files_have_the_modes_that_they_are_made_with_whatever_the_umask_of_the_user_is()
+    {
+        string folder = Directory.CreateTempSubdirectory("bootc-umask-").FullName;
+        try
+        {
+            await File.WriteAllTextAsync(Path.Join(folder, "dump"), "/ 4096 40755 2 0 0 0 0.0 - - -\n");
+
+            await LabProgram.RunAsync(
+                "sh", ["-c", "umask 077; exec \"$@\"", "sh", .. BuiltProgram.Command, "internals", "composefs", "mkimage", Path.Join(folder, "dump"), Path.Join(folder, "image")]);
+
+            using Dir made = Dir.Open(folder);
+            (made.Status("image").Permissions & 0x24).Should().Be(0x24, "all may read it");
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 }

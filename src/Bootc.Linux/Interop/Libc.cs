@@ -109,6 +109,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "prctl", SetLastError = true)]
     internal static partial int PrCtl(int option, nuint a2, nuint a3, nuint a4, nuint a5);
 
+    [LibraryImport(Name, EntryPoint = "umask")]
+    internal static partial uint Umask(uint mask);
+
     [LibraryImport(Name, EntryPoint = "geteuid")]
     internal static partial uint GetEUid();
 
