@@ -39,10 +39,10 @@ public sealed record DiskFacts(
                 : $"{path} is not a block device");
         }
 
-        // The kernel and sfdisk speak of the node, and partitions have its name in theirs.
-        path = viaLoopback ? path : node.ReadRealPath();
         if (!viaLoopback)
         {
+            // The kernel and sfdisk speak of the node, and partitions have its name in theirs.
+            path = node.ReadRealPath();
             RefusePart(path, status);
         }
 

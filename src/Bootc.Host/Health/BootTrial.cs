@@ -14,8 +14,6 @@ namespace Bootc.Host.Health;
 /// <param name="machine">The machine; what changes it wants it opened for writing.</param>
 public sealed class BootTrial(Machine machine)
 {
-    private const string Folder = "run/bootc";
-
     /// <summary>The mark of a boot that was found good: bootc-reboot-counted.service leaves the machine alone where it is.</summary>
     private const string Mark = "blessed";
 
@@ -47,8 +45,7 @@ public sealed class BootTrial(Machine machine)
     public bool Pass()
     {
         bool wasOnTrial = EndTrial();
-        machine.Root.TryMakeDir(Folder);
-        using Dir folder = machine.Root.OpenDir(Folder);
+        using Dir folder = machine.Root.EnsureDir(Machine.RunFolder);
         folder.EnsureFile(Mark).Dispose();
         return wasOnTrial;
     }
@@ -58,7 +55,7 @@ public sealed class BootTrial(Machine machine)
     /// next was not found good by anybody.
     /// </summary>
     /// <param name="root">The root of the system.</param>
-    public static void ForgetPass(Dir root) => root.TryRemoveFile($"{Folder}/{Mark}");
+    public static void ForgetPass(Dir root) => root.TryRemoveFile($"{Machine.RunFolder}/{Mark}");
 
     /// <summary>Takes down that the booted deployment is not good.</summary>
     /// <param name="reason">What is wrong, for the user.</param>

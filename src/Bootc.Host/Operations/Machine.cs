@@ -19,7 +19,9 @@ namespace Bootc.Host.Operations;
 public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Dir? Esp, string? EspProblem = null) : IDisposable
 {
     private const string SysrootPath = "/sysroot";
-    private const string LockFolder = "run/bootc";
+
+    /// <summary>What bootc keeps of this boot, below the root directory; the lock of those who change the machine is on it.</summary>
+    internal const string RunFolder = "run/bootc";
 
     /// <summary>Sources of the root mount that this program and upstream's make.</summary>
     private static readonly string[] RootSources = [ComposefsMount.SourcePrefix, ComposefsMount.TransientSourcePrefix];
@@ -235,8 +237,8 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
 
     private static async Task<FileLock> LockAsync(Dir root, Steps steps, CancellationToken cancellationToken)
     {
-        root.TryMakeDir(LockFolder);
-        using Dir folder = root.OpenDir(LockFolder);
+        root.TryMakeDir(RunFolder);
+        using Dir folder = root.OpenDir(RunFolder);
         return FileLock.TryDirectory(folder, exclusive: true, wait: false)
             ?? await steps.RunAsync("Waiting for another bootc to end", async () =>
             {

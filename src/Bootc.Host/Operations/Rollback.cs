@@ -36,6 +36,7 @@ public sealed class Rollback(Machine machine, Steps steps)
         }
 
         bool isReverted = status.RollbackQueued;
+        string otherDigest = other.Image?.Digest ?? other.Id.ToString();
         string? digest = status.Booted?.Image?.Digest;
         if (!isReverted && digest is not null)
         {
@@ -56,24 +57,20 @@ public sealed class Rollback(Machine machine, Steps steps)
         }
         else
         {
-            StatusChange.AnnounceReboot(machine, $"bootc rolled back to {other.Image?.Digest ?? other.Id.ToString()}");
+            StatusChange.AnnounceReboot(machine, $"bootc rolled back to {otherDigest}");
         }
 
-        Tell(isReverted, digest, other);
+        Tell(isReverted, digest, otherDigest);
         return new(isReverted, dropped, isReverted ? status.Booted! : other, LoaderInfo.ReadOverrides(machine.Root, machine.Esp!));
     }
 
-    private void Tell(bool isReverted, string? current, DeploymentStatus other)
-    {
-        string digest = other.Image?.Digest ?? other.Id.ToString();
-        Systemd.Log(
-            machine.Root,
-            isReverted ? $"Taking back the rollback to image: {digest}" : $"Rolling back to image: {digest}",
-            JournalId,
-            ("BOOTC_MANIFEST_DIGEST", digest),
-            ("BOOTC_ROLLBACK_TYPE", isReverted ? "revert" : "rollback"),
-            ("BOOTC_CURRENT_MANIFEST_DIGEST", current ?? "none"));
-    }
+    private void Tell(bool isReverted, string? current, string other) => Systemd.Log(
+        machine.Root,
+        isReverted ? $"Taking back the rollback to image: {other}" : $"Rolling back to image: {other}",
+        JournalId,
+        ("BOOTC_MANIFEST_DIGEST", other),
+        ("BOOTC_ROLLBACK_TYPE", isReverted ? "revert" : "rollback"),
+        ("BOOTC_CURRENT_MANIFEST_DIGEST", current ?? "none"));
 
     /// <summary>One whose attempts are used up would not boot again, whatever place in the menu it has.</summary>
     private BootEntryFile Again(BootEntryFile booted) => booted.Attempts is { Left: 0 } ? Tried(booted) : booted;

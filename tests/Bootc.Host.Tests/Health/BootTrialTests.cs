@@ -65,10 +65,7 @@ public sealed class BootTrialTests : IAsyncLifetime
     {
         ObjectId first = _machine.Booted;
         ObjectId second = await UpdateAsync(2);
-        for (int attempt = 1; attempt <= 3; attempt++)
-        {
-            _machine.Reboot();
-        }
+        RebootIntoLastAttempt();
 
         _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1+0-3.conf", "bootc_lab-1-0.conf");
         Conclude().Should().BeNull();
@@ -86,10 +83,7 @@ public sealed class BootTrialTests : IAsyncLifetime
     {
         ObjectId first = _machine.Booted;
         ObjectId second = await UpdateAsync(2);
-        for (int attempt = 1; attempt <= 3; attempt++)
-        {
-            _machine.Reboot();
-        }
+        RebootIntoLastAttempt();
 
         _machine.Rollback().Should().Match<RollbackResult>(result => !result.IsReverted && result.Next.Id.Equals(first));
         Pass().Should().BeFalse("a person went back from it");
@@ -265,6 +259,14 @@ public sealed class BootTrialTests : IAsyncLifetime
     {
         await _machine.SwitchAsync(_machine.Publish(version));
         return _machine.Finalize()!;
+    }
+
+    private void RebootIntoLastAttempt()
+    {
+        for (int attempt = 1; attempt <= 3; attempt++)
+        {
+            _machine.Reboot();
+        }
     }
 
     private async Task<ObjectId> FailUpdateAsync(ImageReference image)
