@@ -34,7 +34,7 @@ internal static class Program
     /// <summary>Runs one command line: 0 success, 1 refused or failed, 2 usage, 130 interrupted.</summary>
     public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error, CancellationToken cancellationToken)
     {
-        ParseResult parse = CommandTree.Create().Parse(args);
+        ParseResult parse = CommandTree.Parse(args);
         if (parse.Errors.Count > 0)
         {
             ErrorReport.WriteUsage(error, parse);

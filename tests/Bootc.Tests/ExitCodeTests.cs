@@ -90,6 +90,25 @@ public class ExitCodeTests
         (code, error).Should().Be((0, ""));
     }
 
+    [Fact]
+    public async Task An_argument_with_an_at_sign_in_front_is_no_file_to_read_more_from()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, "--version");
+
+            (int code, string output, string error) = await RunAsync($"@{file}");
+
+            (code, output).Should().Be((2, ""));
+            error.Should().Contain($"@{file}");
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     [Theory]
     [InlineData("--bootloader", "grub")]
     [InlineData("--block-setup", "tpm2-luks")]

@@ -10,6 +10,10 @@ namespace Bootc.Commands;
 /// <summary>All verbs of <c>bootc</c>. Making the tree opens nothing, so <c>--help</c> works anywhere.</summary>
 internal static class CommandTree
 {
+    // Unless told otherwise the library takes "@FILE" for a file with more arguments. Here it is what was typed: another
+    // program may pass on a name that begins so, and no file may be read on its behalf.
+    private static readonly ParserConfiguration Configuration = new() { ResponseFileTokenReplacer = null };
+
     // Not a RootCommand: that takes its name from the running program, which in tests is another.
     public static Command Create() => new("bootc", "Install and update operating systems shipped as container images")
     {
@@ -32,4 +36,7 @@ internal static class CommandTree
         InternalsCommand.Create(),
         HelpCommand.Create(),
     };
+
+    /// <summary>The one way to read a command line.</summary>
+    public static ParseResult Parse(IReadOnlyList<string> args) => Create().Parse(args, Configuration);
 }

@@ -7,5 +7,5 @@ namespace Bootc.Commands;
 internal sealed class HelpCommandAction(Argument<string[]> verbs) : SynchronousCommandLineAction
 {
     public override int Invoke(ParseResult parseResult) =>
-        CommandTree.Create().Parse([.. parseResult.GetValue(verbs) ?? [], "--help"]).Invoke(parseResult.InvocationConfiguration);
+        CommandTree.Parse([.. parseResult.GetValue(verbs) ?? [], "--help"]).Invoke(parseResult.InvocationConfiguration);
 }
