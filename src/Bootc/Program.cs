@@ -17,6 +17,7 @@ internal static class Program
     public static async Task<int> Main(string[] args)
     {
         Privileges.ResetUmask();
+        HomeVariable.Ensure(Privileges.IsRoot);
         using CancellationTokenSource interrupt = new();
         using PosixSignalRegistration sigint = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
         using PosixSignalRegistration sigterm = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel);
