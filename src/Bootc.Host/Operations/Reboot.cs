@@ -48,6 +48,10 @@ public sealed class Reboot(Machine machine, Programs programs, Steps steps)
         }
     }
 
+    /// <summary>As the other overload, after a rollback. One that is taken back leads to what runs, where no soft reboot can go.</summary>
+    public Task RunAsync(RollbackResult rollback, SoftRebootMode? softReboot, bool apply, CancellationToken cancellationToken) =>
+        RunAsync(rollback.IsReverted ? null : softReboot, apply, cancellationToken);
+
     /// <summary>Forgets a soft reboot that was prepared.</summary>
     /// <param name="root">The root directory of the running system.</param>
     /// <returns>False where none was.</returns>

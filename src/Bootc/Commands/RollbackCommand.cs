@@ -34,7 +34,7 @@ internal static class RollbackCommand
                     RollbackResult result = new Rollback(tools.Machine, tools.Steps).Run();
                     RollbackText.Write(result, parse.InvocationConfiguration);
                     await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(
-                        result.IsReverted ? null : parse.GetValue(softReboot), parse.GetValue(apply) && !result.IsReverted, cancellationToken);
+                        result, parse.GetValue(softReboot), parse.GetValue(apply), cancellationToken);
                     return true;
                 },
                 cancellationToken);

@@ -1,0 +1,63 @@
+using Bootc.Host.Operations;
+using Microsoft.Extensions.Logging;
+
+namespace Bootc.Host.Tests.Operations;
+
+/// <summary>Which reboot is started, by what is called.</summary>
+public sealed class RebootTests : IAsyncLifetime
+{
+    private readonly Calls _calls = new();
+    private MachineFolders _machine = null!;
+
+    public async Task InitializeAsync()
+    {
+        _machine = await MachineFolders.CreateAsync();
+        await _machine.SwitchAsync(_machine.Publish(2));
+        _machine.Finalize();
+        _machine.Reboot();
+    }
+
+    public Task DisposeAsync()
+    {
+        _machine.Dispose();
+        return Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task The_reboot_that_a_rollback_asks_for_is_made_also_where_it_takes_back_another()
+    {
+        await RebootAsync(_machine.Rollback(), softReboot: null, apply: true);
+        await RebootAsync(_machine.Rollback(), SoftRebootMode.Required, apply: true);
+
+        _calls.Made.Should().HaveCount(2).And.AllSatisfy(call => call.Should().Contain("systemctl reboot"));
+    }
+
+    [Fact]
+    public async Task Nothing_reboots_unless_asked_for()
+    {
+        await RebootAsync(_machine.Rollback(), softReboot: null, apply: false);
+        await RebootAsync(_machine.Rollback(), SoftRebootMode.Auto, apply: false);
+
+        _calls.Made.Should().BeEmpty();
+    }
+
+    private Task<bool> RebootAsync(RollbackResult rollback, SoftRebootMode? softReboot, bool apply) => _machine.WithAsync(async machine =>
+    {
+        await new Reboot(machine, new Programs(_calls), Steps.Silent).RunAsync(rollback, softReboot, apply, CancellationToken.None);
+        return true;
+    });
+
+    /// <summary>What programs were run, by what is logged of it.</summary>
+    private sealed class Calls : ILogger<Programs>
+    {
+        public List<string> Made { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Made.Add(formatter(state, exception));
+    }
+}
