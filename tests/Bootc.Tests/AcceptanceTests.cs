@@ -30,6 +30,19 @@ public partial class AcceptanceTests
         listed.Should().BeEquivalentTo(refused);
     }
 
+    [Fact]
+    public async Task Every_verb_that_is_refused_is_listed()
+    {
+        string list = await File.ReadAllTextAsync(Path.Join(Repository, "docs", "compatibility.md"));
+
+        string[] refused = [.. Unavailable(CommandTree.Create(), "").Where(verb => verb != "state")];
+
+        refused.Should().HaveCountGreaterThan(10).And.AllSatisfy(verb => list.Should().Contain($"`{verb}`"));
+
+        static IEnumerable<string> Unavailable(System.CommandLine.Command above, string words) => above.Subcommands.SelectMany(
+            command => (command is UnavailableVerb ? [words + command.Name] : Array.Empty<string>()).Concat(Unavailable(command, $"{words}{command.Name} ")));
+    }
+
     private static HashSet<string> Tests()
     {
         HashSet<string> tests = [];

@@ -121,6 +121,30 @@ public class ExitCodeTests
     }
 
     [Theory]
+    [InlineData("install to-filesystem", " is not available yet in this version of bootc; see docs/compatibility.md", "--root-mount-spec", "UUID=1", "/mnt")]
+    [InlineData("install reset", " is not available yet in this version of bootc; see docs/compatibility.md", "--experimental", "--apply")]
+    [InlineData("container ukify", " is not available yet in this version of bootc; see docs/compatibility.md", "--rootfs", "/target", "--", "--signtool", "sbsign")]
+    [InlineData("internals bootc-install-completion", " is for systems deployed by ostree, which this bootc does not manage", "/sysroot", "default")]
+    [InlineData("state wipe-ostree", " is for systems deployed by ostree, which this bootc does not manage")]
+    [InlineData("exec-in-host-mount-namespace", " is not available; \"nsenter --target 1 --mount --\" does the same", "ls", "-l", "/")]
+    public async Task A_verb_that_is_not_available_says_so_whatever_follows_it_and_in_its_help(string verb, string why, params string[] rest)
+    {
+        (await RunAsync([.. verb.Split(' '), .. rest])).Should().Be((1, "", $"error: bootc {verb}{why}\n"));
+
+        (int code, string help, string error) = await RunAsync([.. verb.Split(' '), "--help"]);
+        (code, error).Should().Be((0, ""));
+        help.Should().Contain($"bootc {verb}{why}");
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("install", "--help")]
+    [InlineData("container", "--help")]
+    [InlineData("internals", "--help")]
+    public async Task Lists_of_commands_have_none_that_is_not_available(params string[] args) =>
+        (await RunAsync(args)).Output.Should().NotContainAny("to-filesystem", "ukify", "relabel", "\n  state ", "exec-in-host");
+
+    [Theory]
     [InlineData("composefs=x", "error: --options: the kernel argument composefs says which deployment is booted; bootc sets it by itself\n")]
     [InlineData("a=\"b", "error: --options: the kernel argument a=\"b has an opening quote without a closing one\n")]
     [InlineData("a\nb", "error: --options: a kernel argument has a control character in it\n")]

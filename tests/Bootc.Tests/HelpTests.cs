@@ -43,10 +43,9 @@ public class HelpTests
     {
         string[] path = [.. above, command.Name];
         yield return string.Join(' ', path);
-        foreach (string below in command.Subcommands.SelectMany(c => Walk(c, path)))
+        foreach (string below in command.Subcommands.Where(c => c is not UnavailableVerb).SelectMany(c => Walk(c, path)))
         {
             yield return below;
         }
     }
-
 }

@@ -14,8 +14,18 @@ internal static class CommandTree
     // program may pass on a name that begins so, and no file may be read on its behalf.
     private static readonly ParserConfiguration Configuration = new() { ResponseFileTokenReplacer = null };
 
+    public static Command Create()
+    {
+        Command bootc = CreateAvailable();
+        UnavailableVerbs.AddTo(bootc);
+        return bootc;
+    }
+
+    /// <summary>The one way to read a command line.</summary>
+    public static ParseResult Parse(IReadOnlyList<string> args) => Create().Parse(args, Configuration);
+
     // Not a RootCommand: that takes its name from the running program, which in tests is another.
-    public static Command Create() => new("bootc", "Install and update operating systems shipped as container images")
+    private static Command CreateAvailable() => new("bootc", "Install and update operating systems shipped as container images")
     {
         new HelpOption { Action = new AnyCommandHelpAction() },
         new VersionOption("--version", "-V") { Action = new VersionAction() },
@@ -36,7 +46,4 @@ internal static class CommandTree
         InternalsCommand.Create(),
         HelpCommand.Create(),
     };
-
-    /// <summary>The one way to read a command line.</summary>
-    public static ParseResult Parse(IReadOnlyList<string> args) => Create().Parse(args, Configuration);
 }
