@@ -5,6 +5,9 @@ namespace Bootc.Tests;
 
 public class ExitCodeTests
 {
+    private const string DeploymentId =
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
     [Theory]
     [InlineData("--no-such-option")]
     [InlineData("no-such-verb")]
@@ -28,6 +31,7 @@ public class ExitCodeTests
     [InlineData("switch", "blah://")]
     [InlineData("switch", "--transport", "floppy", "quay.io/os/edge")]
     [InlineData("delete-deployment", "xyz")]
+    [InlineData("internals", "prep-soft-reboot", "xyz")]
     [InlineData("image", "copy-to-storage", "--source", "blah://")]
     [InlineData("image", "copy-to-storage", "--target", "two words")]
     [InlineData("loader-entries", "set-options-for-source", "--options", "quiet")]
@@ -61,6 +65,8 @@ public class ExitCodeTests
     [InlineData("usroverlay")]
     [InlineData("image", "copy-to-storage", "--target", "localhost/mine")]
     [InlineData("composefs-finalize-staged")]
+    [InlineData("internals", "prep-soft-reboot", "--reboot")]
+    [InlineData("internals", "prep-soft-reboot", DeploymentId)]
     public async Task Elsewhere_a_verb_for_booted_machines_says_that_it_needs_one(params string[] args)
     {
         (int code, string output, string error) = await RunAsync(args);

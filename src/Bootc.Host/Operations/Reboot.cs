@@ -52,6 +52,15 @@ public sealed class Reboot(Machine machine, Programs programs, Steps steps)
     public Task RunAsync(RollbackResult rollback, SoftRebootMode? softReboot, bool apply, CancellationToken cancellationToken) =>
         RunAsync(rollback.IsReverted ? null : softReboot, apply, cancellationToken);
 
+    /// <summary>Applies what is staged and prepares, and if asked for starts, a soft reboot into it.</summary>
+    /// <param name="target">The deployment that this is about; null for whichever is next.</param>
+    /// <param name="apply">Whether to start it now.</param>
+    /// <param name="cancellationToken">Ends programs that are run.</param>
+    public Task RunSoftAsync(ObjectId? target, bool apply, CancellationToken cancellationToken) =>
+        target is null || Next(HostStatus.From(machine))?.Id == target
+            ? RunAsync(SoftRebootMode.Required, apply, cancellationToken)
+            : throw new BootcException($"deployment {target} is neither staged nor queued, and a soft reboot goes to no other");
+
     /// <summary>Forgets a soft reboot that was prepared.</summary>
     /// <param name="root">The root directory of the running system.</param>
     /// <returns>False where none was.</returns>
@@ -74,7 +83,7 @@ public sealed class Reboot(Machine machine, Programs programs, Steps steps)
     private async Task<bool> PrepareSoftAsync(SoftRebootMode mode, CancellationToken cancellationToken)
     {
         HostStatus status = HostStatus.From(machine);
-        DeploymentStatus? next = status.Staged ?? (status.RollbackQueued ? status.Rollback : null);
+        DeploymentStatus? next = Next(status);
         if (next is not { SoftRebootCapable: true, DownloadOnly: false })
         {
             return mode == SoftRebootMode.Auto
@@ -92,6 +101,8 @@ public sealed class Reboot(Machine machine, Programs programs, Steps steps)
         await steps.RunAsync("Preparing the soft reboot", () => SetUpRootAsync(next.Id, cancellationToken));
         return true;
     }
+
+    private static DeploymentStatus? Next(HostStatus status) => status.Staged ?? (status.RollbackQueued ? status.Rollback : null);
 
     private async Task SetUpRootAsync(ObjectId id, CancellationToken cancellationToken)
     {

@@ -3,14 +3,19 @@ using Bootc.Composefs;
 
 namespace Bootc.Commands;
 
-/// <summary>The id of a deployment on a command line.</summary>
+/// <summary>The id of a deployment on a command line; null where there is none.</summary>
 internal static class DeploymentArgument
 {
     public static ObjectId? Parse(ArgumentResult result)
     {
-        if (!ObjectId.TryParse(result.Tokens[0].Value, out ObjectId? parsed))
+        if (result.Tokens is not [var token])
         {
-            result.AddError($"\"{result.Tokens[0].Value}\" is not the id of a deployment");
+            return null;
+        }
+
+        if (!ObjectId.TryParse(token.Value, out ObjectId? parsed))
+        {
+            result.AddError($"\"{token.Value}\" is not the id of a deployment");
         }
 
         return parsed;

@@ -1,3 +1,4 @@
+using Bootc.Composefs;
 using Bootc.Host.Operations;
 using Microsoft.Extensions.Logging;
 
@@ -40,6 +41,23 @@ public sealed class RebootTests : IAsyncLifetime
 
         _calls.Made.Should().BeEmpty();
     }
+
+    [Fact]
+    public async Task A_soft_reboot_goes_to_the_deployment_that_was_named_only_where_that_is_the_next()
+    {
+        ObjectId other = _machine.Status().Rollback!.Id;
+        await FluentActions.Awaiting(() => SoftRebootAsync(other)).Should().ThrowAsync<BootcException>().WithMessage($"deployment {other} is neither staged nor queued*");
+
+        _machine.Rollback();
+        await FluentActions.Awaiting(() => SoftRebootAsync(_machine.Booted)).Should().ThrowAsync<BootcException>().WithMessage("* is neither staged nor queued*");
+        await FluentActions.Awaiting(() => SoftRebootAsync(other)).Should().ThrowAsync<BootcException>().WithMessage("a soft reboot cannot go to the new deployment*");
+    }
+
+    private Task<bool> SoftRebootAsync(ObjectId target) => _machine.WithAsync(async machine =>
+    {
+        await new Reboot(machine, new Programs(_calls), Steps.Silent).RunSoftAsync(target, apply: false, CancellationToken.None);
+        return true;
+    });
 
     private Task<bool> RebootAsync(RollbackResult rollback, SoftRebootMode? softReboot, bool apply) => _machine.WithAsync(async machine =>
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Bootc.Composefs;
 using Bootc.Host.Operations;
 
 namespace Bootc.Commands.Internals;
@@ -8,9 +9,15 @@ internal static class PrepareSoftRebootCommand
 {
     public static Command Create()
     {
+        Argument<ObjectId?> id = new("ID")
+        {
+            Description = "The deployment, where only one may be meant; the next one, whichever it is, unless given",
+            Arity = ArgumentArity.ZeroOrOne,
+            CustomParser = DeploymentArgument.Parse,
+        };
         Option<bool> reboot = new("--reboot") { Description = "Start it right away" };
         Option<bool> reset = new("--reset") { Description = "Forget what was prepared" };
-        Command command = new("prep-soft-reboot", "Prepare a soft reboot into what is staged or queued") { reboot, reset };
+        Command command = new("prep-soft-reboot", "Prepare a soft reboot into what is staged or queued") { id, reboot, reset };
         MachineCommand.Conflict(command, reboot, reset);
         command.SetAction(async (parse, cancellationToken) =>
         {
@@ -22,7 +29,7 @@ internal static class PrepareSoftRebootCommand
                 {
                     if (!parse.GetValue(reset))
                     {
-                        await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(SoftRebootMode.Required, parse.GetValue(reboot), cancellationToken);
+                        await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunSoftAsync(parse.GetValue(id), parse.GetValue(reboot), cancellationToken);
                         return true;
                     }
 
