@@ -22,7 +22,7 @@ internal static class Program
         using PosixSignalRegistration sigint = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
         using PosixSignalRegistration sigterm = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel);
 
-        return await RunAsync(args, Console.Out, Console.Error, interrupt.Token);
+        return await RunAsync(ProgramName.Apply(Environment.GetCommandLineArgs()[0], args), Console.Out, Console.Error, interrupt.Token);
 
         void Cancel(PosixSignalContext signal)
         {
