@@ -106,13 +106,15 @@ public sealed record ImageReference
     public static ImageReference Parse(string text) =>
         TryParse(text, out ImageReference? reference) ? reference : throw new FormatException($"\"{text}\" is not an image reference");
 
-    /// <summary>The same image under another tag, without a digest; false where there are no tags or it cannot be one.</summary>
+    /// <summary>The same image under another tag, without a digest; false where there are no tags or it cannot be one. An id in podman's storage has none.</summary>
     public bool TryWithTag(string tag, [NotNullWhen(true)] out ImageReference? reference)
     {
         reference = null;
-        if (Transport == ImageTransport.Registry && ImageName.TryParse(Name, out ImageName? name))
+        if (Transport is ImageTransport.Registry or ImageTransport.ContainersStorage)
         {
-            return TryParse($"docker://{name.WithoutTag}:{tag}", out reference);
+            return !IsImageId(Name) && ImageName.TryParse(Name, out ImageName? name)
+                && ImageName.TryParse($"{name.WithoutTag}:{tag}", out ImageName? tagged)
+                && TryParse($"{Prefix}{tagged}", out reference);
         }
 
         return Transport is ImageTransport.Oci or ImageTransport.OciArchive && TryParse($"{Prefix}{SplitPath().Path}:{tag}", out reference);

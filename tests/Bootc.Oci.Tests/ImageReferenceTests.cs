@@ -54,6 +54,25 @@ public sealed class ImageReferenceTests
     public void Knows_which_references_can_be_followed(string text, string? why) =>
         ImageReference.Parse(text).WhyNotFollowable.Should().Be(why);
 
+    [Theory]
+    [InlineData("quay.io/x/y:1", "docker://quay.io/x/y:next")]
+    [InlineData("localhost:5000/x@sha256:" + Hex, "docker://localhost:5000/x:next")]
+    [InlineData("oci:/a/b:1", "oci:/a/b:next")]
+    [InlineData("containers-storage:localhost/x:1", "containers-storage:localhost/x:next")]
+    [InlineData("containers-storage:quay.io/x/y", "containers-storage:quay.io/x/y:next")]
+    [InlineData("containers-storage:quay.io/x/y:1@sha256:" + Hex, "containers-storage:quay.io/x/y:next")]
+    [InlineData("containers-storage:" + Hex, null)]
+    [InlineData("containers-storage:sha256:" + Hex, null)]
+    [InlineData("containers-storage:[overlay@/mnt+/run]localhost/x:1", null)]
+    [InlineData("dir:/a/b", null)]
+    public void Another_tag_leaves_the_transport_and_the_name(string text, string? tagged)
+    {
+        ImageReference.Parse(text).TryWithTag("next", out ImageReference? reference);
+
+        (reference?.ToString()).Should().Be(tagged);
+        ImageReference.Parse(text).TryWithTag("no/tag", out _).Should().Be(text.StartsWith("oci:", StringComparison.Ordinal), "names in a layout may be anything");
+    }
+
     [Fact]
     public void Takes_names_apart()
     {
