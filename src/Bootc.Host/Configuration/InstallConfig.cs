@@ -12,8 +12,14 @@ public sealed record InstallConfig
 
     public static InstallConfig Empty { get; } = new();
 
-    /// <summary>Type of the root: <c>filesystem.root.type</c>, or in the older spelling <c>root-fs-type</c>.</summary>
-    public string? RootFilesystem { get; init; }
+    /// <summary>Type of the root. The newer spelling counts wherever it is, a file that comes before one with the older spelling too.</summary>
+    public string? RootFilesystem => RootType ?? RootFsType;
+
+    /// <summary><c>filesystem.root.type</c></summary>
+    public string? RootType { get; init; }
+
+    /// <summary><c>root-fs-type</c>, the older spelling.</summary>
+    public string? RootFsType { get; init; }
 
     /// <summary>Ways to put the root on a disk that may be chosen: <c>direct</c>, <c>tpm2-luks</c>; the first is taken by default.</summary>
     public ImmutableArray<string>? BlockSetups { get; init; }
@@ -87,7 +93,8 @@ public sealed record InstallConfig
     /// <summary>This configuration with a later one over it: lists of kernel arguments grow, all else is replaced.</summary>
     public InstallConfig With(InstallConfig later) => new()
     {
-        RootFilesystem = later.RootFilesystem ?? RootFilesystem,
+        RootType = later.RootType ?? RootType,
+        RootFsType = later.RootFsType ?? RootFsType,
         BlockSetups = later.BlockSetups ?? BlockSetups,
         Kargs = Join(Kargs, later.Kargs),
         KargDeletes = Join(KargDeletes, later.KargDeletes),
@@ -125,7 +132,8 @@ public sealed record InstallConfig
 
         return new()
         {
-            RootFilesystem = type ?? olderSpelling,
+            RootType = type,
+            RootFsType = olderSpelling,
             BlockSetups = block,
             Kargs = install.Strings("kargs"),
             KargDeletes = install.Strings("karg-deletes"),

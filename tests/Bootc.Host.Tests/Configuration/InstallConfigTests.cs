@@ -37,7 +37,8 @@ public sealed class InstallConfigTests : IDisposable
 
         config.Should().BeEquivalentTo(new InstallConfig
         {
-            RootFilesystem = "btrfs",
+            RootType = "btrfs",
+            RootFsType = "ext4",
             BlockSetups = ["direct", "tpm2-luks"],
             Kargs = ["a=1", "b"],
             KargDeletes = ["rw"],
@@ -51,6 +52,15 @@ public sealed class InstallConfigTests : IDisposable
             BlsAppendExceptDefault = "x",
         });
     }
+
+    [Theory]
+    [InlineData("root-fs-type = 'ext4'", "root-fs-type = 'xfs'", "xfs")]
+    [InlineData("filesystem.root.type = 'ext4'", "filesystem.root.type = 'xfs'", "xfs")]
+    [InlineData("filesystem.root.type = 'ext4'", "root-fs-type = 'xfs'", "ext4")]
+    [InlineData("root-fs-type = 'ext4'", "filesystem.root.type = 'xfs'", "xfs")]
+    [InlineData("filesystem.root.type = 'ext4'", "stateroot = 'x'", "ext4")]
+    public void The_newer_spelling_of_the_type_of_the_root_wins_whichever_file_it_is_in(string first, string later, string type) =>
+        Parse($"[install]\n{first}").With(Parse($"[install]\n{later}")).RootFilesystem.Should().Be(type);
 
     [Fact]
     public void A_later_file_adds_kernel_arguments_and_replaces_all_else()

@@ -150,7 +150,7 @@ public class InstallPlanTests
     [Fact]
     public void Options_beat_the_config()
     {
-        InstallConfig config = new() { RootFilesystem = "zfs", Stateroot = "config", Bootloader = "grub", BlockSetups = ["tpm2-luks", "direct"] };
+        InstallConfig config = new() { RootType = "zfs", Stateroot = "config", Bootloader = "grub", BlockSetups = ["tpm2-luks", "direct"] };
 
         InstallPlan plan = Decide(Options with { Stateroot = "user", Bootloader = "systemd", BlockSetup = "direct" }, Facts with { Config = config });
 
