@@ -173,7 +173,8 @@ public sealed class DeploymentStore(Dir sysroot)
 
     private DeployedImage ReadImage(Origin origin)
     {
-        string text = origin.ImageReference ?? throw new BootcException("the origin names no image");
+        string text = origin.ImageReference
+            ?? throw new BootcException(origin.OstreeReference is { } remote ? $"the origin names {remote}, an image that only ostree can verify" : "the origin names no image");
         ImageReference reference = ImageReference.Parse(text);
         string digest = origin.ManifestDigest ?? throw new BootcException("the origin names no manifest digest");
         if (!Privileges.IsRoot)

@@ -9,6 +9,13 @@ namespace Bootc.Host.Deployments;
 public sealed class Origin
 {
     private const string UnverifiedPrefix = "ostree-unverified-image:";
+
+    /// <summary>The older way to write the former for an image in a registry.</summary>
+    private const string UnverifiedRegistryPrefix = "ostree-unverified-registry:";
+
+    /// <summary>Begins <c>ostree-remote-image:REMOTE:…</c> and <c>ostree-remote-registry:REMOTE:NAME</c>, of which the remote's keys are ostree's to check.</summary>
+    private const string OstreeRemotePrefix = "ostree-remote-";
+
     private const string SignedPrefix = "ostree-image-signed:";
 
     private readonly List<(string Section, string Key, string Value)> _entries;
@@ -20,11 +27,20 @@ public sealed class Origin
     {
         get
         {
-            string? value = Find("origin", "container-image-reference");
+            string? value = OstreeReference is null ? Find("origin", "container-image-reference") : null;
+            if (value?.StartsWith(UnverifiedRegistryPrefix, StringComparison.Ordinal) == true)
+            {
+                return $"docker://{value[UnverifiedRegistryPrefix.Length..]}";
+            }
+
             string? prefix = ((string[])[UnverifiedPrefix, SignedPrefix]).FirstOrDefault(one => value?.StartsWith(one, StringComparison.Ordinal) == true);
             return value?[(prefix?.Length ?? 0)..];
         }
     }
+
+    /// <summary>What the file names in place of an update source that can be followed: an image that a remote of ostree has to vouch for. Null where it does not.</summary>
+    public string? OstreeReference =>
+        Find("origin", "container-image-reference") is { } value && value.StartsWith(OstreeRemotePrefix, StringComparison.Ordinal) ? value : null;
 
     /// <summary>Whether nothing may be taken from the update source that no signature policy vouches for.</summary>
     public bool IsPolicyEnforced => Find("origin", "container-image-reference")?.StartsWith(SignedPrefix, StringComparison.Ordinal) == true;
