@@ -38,12 +38,25 @@ internal static class MachineCommand
         },
     };
 
-    public static Option<int?> ProgressFd() => new("--progress-fd")
+    public static Option<int?> ProgressFd()
     {
-        Description = "Tell of the progress on this file descriptor, a pipe, in lines of JSON (upstream's progress protocol)",
-        HelpName = "N",
-        Hidden = true,
-    };
+        Option<int?> descriptor = new("--progress-fd")
+        {
+            Description = "Tell of the progress on this file descriptor, a pipe, in lines of JSON (upstream's progress protocol)",
+            HelpName = "N",
+            Hidden = true,
+        };
+
+        // The first three may be pipes, too, but what is written to them is for people.
+        descriptor.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && int.TryParse(token.Value, out int number) && number < 3)
+            {
+                result.AddError($"--progress-fd {token.Value} is not a descriptor of its own; from 3 on it can be one");
+            }
+        });
+        return descriptor;
+    }
 
     /// <summary>Refuses two options that contradict each other, as a mistake on the command line.</summary>
     public static void Conflict(Command command, Option one, params Option[] others) =>

@@ -26,6 +26,7 @@ internal sealed class ProgressProtocol : IDisposable
     private ulong _layersCached;
     private ulong _layersDone;
     private ulong _stepsDone;
+    private bool _isStarted;
     private bool _isBroken;
 
     public ProgressProtocol(Stream pipe, TextWriter error, TimeProvider clock)
@@ -33,7 +34,6 @@ internal sealed class ProgressProtocol : IDisposable
         _pipe = pipe;
         _error = error;
         _clock = clock;
-        Send(new StartEvent(Version));
     }
 
     /// <summary>The protocol on a pipe that this process was given.</summary>
@@ -118,14 +118,26 @@ internal sealed class ProgressProtocol : IDisposable
 
         try
         {
-            _pipe.Write([.. JsonSerializer.SerializeToUtf8Bytes(news, ProgressJson.Default.ProgressEvent), (byte)'\n']);
-            _pipe.Flush();
+            if (!_isStarted)
+            {
+                // Only now: an operation that finds nothing to do sends no line at all.
+                _isStarted = true;
+                Write(new StartEvent(Version));
+            }
+
+            Write(news);
         }
         catch (IOException e)
         {
             _isBroken = true;
             _error.WriteLine($"warning: nobody is told of the progress any more: {e.Message}");
         }
+    }
+
+    private void Write(ProgressEvent news)
+    {
+        _pipe.Write([.. JsonSerializer.SerializeToUtf8Bytes(news, ProgressJson.Default.ProgressEvent), (byte)'\n']);
+        _pipe.Flush();
     }
 }
 

@@ -86,16 +86,41 @@ public class ProgressProtocolTests
         error.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().ContainSingle();
     }
 
-    [Theory]
-    [InlineData("1000000")]
-    [InlineData("-1")]
-    public async Task A_descriptor_that_is_no_pipe_is_refused(string descriptor)
+    [Fact]
+    public void Where_there_is_nothing_to_tell_of_no_line_is_sent()
+    {
+        using MemoryStream pipe = new();
+        using (ProgressProtocol protocol = new(pipe, TextWriter.Null, new StoppedClock()))
+        {
+            new Steps(protocol.Show).Skip("Importing layer 1 of 1", 1000);
+        }
+
+        pipe.ToArray().Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_descriptor_that_is_no_pipe_is_refused()
     {
         using StringWriter error = new();
 
-        (await Program.RunAsync(["install", "to-disk", "/dev/null", $"--progress-fd={descriptor}"], TextWriter.Null, error, CancellationToken.None)).Should().Be(1);
+        (await Program.RunAsync(["install", "to-disk", "/dev/null", "--progress-fd=1000000"], TextWriter.Null, error, CancellationToken.None)).Should().Be(1);
 
-        error.ToString().Should().StartWith($"error: --progress-fd {descriptor} is not a pipe");
+        error.ToString().Should().StartWith("error: --progress-fd 1000000 is not a pipe");
+    }
+
+    [Theory]
+    [InlineData("2", "install", "to-disk", "/dev/null")]
+    [InlineData("0", "install", "to-disk", "/dev/null")]
+    [InlineData("-1", "install", "to-disk", "/dev/null")]
+    [InlineData("1", "upgrade")]
+    [InlineData("2", "switch", "quay.io/os/edge:7")]
+    public async Task Standard_input_output_and_error_are_refused_on_the_command_line_already(string descriptor, params string[] command)
+    {
+        using StringWriter error = new();
+
+        (await Program.RunAsync([.. command, $"--progress-fd={descriptor}"], TextWriter.Null, error, CancellationToken.None)).Should().Be(2);
+
+        error.ToString().Should().StartWith($"error: --progress-fd {descriptor} is not a descriptor of its own");
     }
 
     private static JsonElement[] Lines(MemoryStream pipe) =>

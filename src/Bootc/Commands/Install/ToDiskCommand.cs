@@ -23,11 +23,8 @@ internal static class ToDiskCommand
         DiskOptions disk = new();
         SourceOptions source = new();
         SystemOptions system = new();
-        Option<int?> progressFd = new("--progress-fd")
-        {
-            Description = "Tell of the progress on this file descriptor, a pipe, in lines of JSON (upstream's progress protocol)",
-            HelpName = "N",
-        };
+        Option<int?> progressFd = MachineCommand.ProgressFd();
+        progressFd.Hidden = false;
         UnavailableOptions unavailable = new();
 
         disk.AddTo(command, unavailable);
