@@ -5,7 +5,8 @@ using Bootc.Linux;
 namespace Bootc.Initramfs;
 
 /// <summary>
-/// <c>bootc-root-setup setup-root [--sysroot DIR] [--target DIR] [--cmdline TEXT] [--config FILE]</c>, run once in the initrd.
+/// <c>bootc-root-setup setup-root [--sysroot DIR] [--target DIR] [--cmdline TEXT] [--config FILE]</c>, each also as
+/// <c>--option=VALUE</c>, run once in the initrd.
 /// Exit code 0: the root is set up, or is no concern of ours; 1: it is not, and booting must stop; 2: usage.
 /// </summary>
 internal static class Program
@@ -36,7 +37,7 @@ internal static class Program
         }
     }
 
-    private static RootSetupOptions? TryParse(ReadOnlySpan<string> args)
+    internal static RootSetupOptions? TryParse(ReadOnlySpan<string> args)
     {
         if (args is not ["setup-root", .. var rest])
         {
@@ -44,9 +45,16 @@ internal static class Program
         }
 
         RootSetupOptions options = new();
-        for (; rest is [var name, var value, .. var more]; rest = more)
+        while (rest is [var first, .. var more])
         {
-            switch (name)
+            int equals = first.IndexOf('=', StringComparison.Ordinal);
+            if (equals < 0 && more.IsEmpty)
+            {
+                return null;
+            }
+
+            string value = equals < 0 ? more[0] : first[(equals + 1)..];
+            switch (equals < 0 ? first : first[..equals])
             {
                 case "--sysroot": options = options with { Sysroot = value }; break;
                 case "--target": options = options with { Target = value }; break;
@@ -54,9 +62,11 @@ internal static class Program
                 case "--config": options = options with { ConfigPath = value }; break;
                 default: return null;
             }
+
+            rest = equals < 0 ? more[1..] : more;
         }
 
-        return rest.IsEmpty ? options : null;
+        return options;
     }
 
     // The journal is not there yet, and the console shows the kernel's log whatever becomes of stderr.
