@@ -112,7 +112,10 @@ internal sealed class StateCheck(MachineFacts facts, RepositoryCheck images, Fin
     {
         Origin? origin = facts.OriginOf(id);
         string? manifest = Digest.TryParse(origin?.ManifestDigest, out _) ? origin!.ManifestDigest : images[id].Manifest;
-        string? source = ImageReference.TryParse(origin?.ImageReference, out _) ? origin!.ImageReference : facts.SourceOf(id, manifest);
+        // One that only ostree can verify is not given up for another that nobody has to vouch for: a person decides.
+        string? source = origin?.OstreeReference is not null ? null
+            : ImageReference.TryParse(origin?.ImageReference, out _) ? origin!.ImageReference
+            : facts.SourceOf(id, manifest);
         string? kernel = images[id].BootDigest ?? origin?.BootDigest;
         return manifest is null || source is null || kernel is null ? null
             : origin?.ToString() is null or "" ? Origin.ForBls(source, manifest, kernel).ToString()

@@ -231,6 +231,17 @@ public sealed partial class DoctorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_update_source_that_only_ostree_can_verify_is_not_replaced_by_another()
+    {
+        await DamageAsync("sed -i s,ostree-unverified-image:.*,ostree-remote-registry:lab:quay.io/os/edge, $state/deploy/$booted/$booted.origin");
+
+        DoctorReport report = await _machine.HealAsync();
+
+        report.Left.Select(finding => finding.Sentence).Should().ContainMatch("the origin of the booted deployment names no update source, and nothing here tells*");
+        File.ReadAllText(_machine[$"sysroot/state/deploy/{_machine.Booted}/{_machine.Booted}.origin"]).Should().Contain("ostree-remote-registry:lab:quay.io/os/edge");
+    }
+
+    [Fact]
     public async Task The_source_is_never_taken_for_what_it_has_by_now()
     {
         // The layout has version 3 under the name, and of version 2 only the layers are left, which have digests.
