@@ -148,7 +148,7 @@ internal sealed class MachineFolders : IDisposable
     public void GetLoader(bool counts = true)
     {
         _loaderCounts = counts;
-        WriteVariable("LoaderInfo", Encoding.Unicode.GetBytes("systemd-boot 257\0"));
+        WriteVariable("LoaderInfo", "systemd-boot 257");
         WriteVariable("LoaderFeatures", [0x10, 0, 0, 0, 0, 0, 0, 0]);
     }
 
@@ -156,9 +156,12 @@ internal sealed class MachineFolders : IDisposable
     public void LoseLoader()
     {
         GetLoader(counts: false);
-        WriteVariable("LoaderInfo", Encoding.Unicode.GetBytes("GRUB 2.12\0"));
+        WriteVariable("LoaderInfo", "GRUB 2.12");
         File.Delete(PathOfVariable("LoaderFeatures"));
     }
+
+    /// <summary>Writes a text that the boot loader leaves or is left, as an EFI variable.</summary>
+    public void WriteVariable(string name, string value) => WriteVariable(name, Encoding.Unicode.GetBytes($"{value}\0"));
 
     /// <summary>The next boot: into what the first entry of ours names, with an empty /run.</summary>
     public void Reboot()
@@ -185,7 +188,7 @@ internal sealed class MachineFolders : IDisposable
         {
             string next = entry.With(new BootAttempts(Math.Max(attempts.Left - 1, 0), attempts.Done + 1)).Name;
             File.Move(this[$"esp/loader/entries/{entry.Name}"], this[$"esp/loader/entries/{next}"]);
-            WriteVariable("LoaderBootCountPath", Encoding.Unicode.GetBytes($"\\loader\\entries\\{next}\0"));
+            WriteVariable("LoaderBootCountPath", $"\\loader\\entries\\{next}");
         }
     }
 
