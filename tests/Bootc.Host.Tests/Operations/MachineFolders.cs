@@ -130,6 +130,15 @@ internal sealed class MachineFolders : IDisposable
     public Task<UpdateResult> SwitchAsync(ImageReference reference, bool isPolicyEnforced = false) =>
         WithAsync(machine => new Update(machine, Programs, Steps.Silent).SwitchAsync(new(reference, isPolicyEnforced), default));
 
+    /// <summary>Makes an image the update source of the deployment that runs, without staging it.</summary>
+    public async Task FollowAsync(ImageReference source)
+    {
+        string origin = this[$"sysroot/state/deploy/{Booted}/{Booted}.origin"];
+        string text = await File.ReadAllTextAsync(origin);
+        string line = text.Split('\n').Single(l => l.StartsWith("container-image-reference="));
+        await File.WriteAllTextAsync(origin, text.Replace(line, $"container-image-reference=ostree-unverified-image:{source}"));
+    }
+
     public Task<UpdateResult> UpgradeAsync(UpgradeOptions options) =>
         WithAsync(machine => new Update(machine, Programs, Steps.Silent).UpgradeAsync(options, default));
 

@@ -468,15 +468,7 @@ public sealed class MachineTests : IAsyncLifetime
         }
     }
 
-    /// <summary>Makes the update source of the machine one that has this version, without staging it.</summary>
-    private async Task FollowAsync(int version)
-    {
-        ImageReference next = _machine.Publish(version);
-        string origin = _machine[$"sysroot/state/deploy/{_machine.Booted}/{_machine.Booted}.origin"];
-        string text = await File.ReadAllTextAsync(origin);
-        string line = text.Split('\n').Single(l => l.StartsWith("container-image-reference="));
-        await File.WriteAllTextAsync(origin, text.Replace(line, $"container-image-reference=ostree-unverified-image:{next}"));
-    }
+    private Task FollowAsync(int version) => _machine.FollowAsync(_machine.Publish(version));
 
     private async Task<(ObjectId First, ObjectId Second)> UpdateAsync(string kernel = "kernel 1")
     {
