@@ -37,8 +37,15 @@ public sealed class FollowingMachine(UpdateLab lab, string name, KeptMachine mac
 
     public Task CutPowerAsync() => machine.CutPowerAsync();
 
-    /// <summary>The status member of its status.</summary>
-    public async Task<JsonElement> StatusAsync() => JsonDocument.Parse(await RunAsync("bootc status --json")).RootElement.GetProperty("status");
+    /// <summary>The status member of its status, which has to be a document that upstream's schema allows.</summary>
+    public async Task<JsonElement> StatusAsync()
+    {
+        string document = await RunAsync("bootc status --json");
+        // JSON is YAML, so that it is the same document twice.
+        ProgramOutput judged = await HostDocumentJudge.CheckAsync(document, document, HostDocumentJudge.Schema);
+        judged.ExitCode.Should().Be(0, "{0}", judged);
+        return JsonDocument.Parse(document).RootElement.GetProperty("status");
+    }
 
     /// <summary>Edits its specification by sed, and gives what comes of it.</summary>
     public Task<GuestAnswer> TryEditAsync(string sed) =>

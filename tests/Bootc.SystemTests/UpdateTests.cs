@@ -141,11 +141,10 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
     /// <summary>With the schema that upstream publishes, where it is at hand.</summary>
     public static TheoryData<string, string?> StatesWithSchema()
     {
-        string? schema = Checkout.Beside("shared/vectors/schema") is { } folder ? Path.Join(folder, "host-v1.schema.json") : null;
         TheoryData<string, string?> states = [];
         foreach (string state in (string[])[nameof(Walk.Installed), nameof(Walk.Checked), nameof(Walk.Staged), nameof(Walk.Updated), nameof(Walk.RolledBack), nameof(Walk.Returned)])
         {
-            states.Add(state, schema);
+            states.Add(state, HostDocumentJudge.Schema);
         }
 
         return states;

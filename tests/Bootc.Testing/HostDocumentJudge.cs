@@ -5,6 +5,9 @@ namespace Bootc.Testing;
 /// <summary><c>host_document.py</c>: reads BootcHost documents with the YAML, JSON and schema libraries of Python.</summary>
 public static class HostDocumentJudge
 {
+    /// <summary>The schema that upstream publishes; null where it is not at hand.</summary>
+    public static string? Schema { get; } = Checkout.Beside("shared/vectors/schema") is { } folder ? Path.Join(folder, "host-v1.schema.json") : null;
+
     private static string Script => Checkout.PathOf("tests", "Bootc.Testing", "host_document.py");
 
     /// <summary>Whether both texts are the same document, the first in canonical JSON, and a schema, where one is given, allows it.</summary>

@@ -47,9 +47,9 @@ public class StatusTests
         foreach (string state in HostStates.All.Keys)
         {
             data.Add(state, null);
-            if (Checkout.Beside("shared/vectors/schema") is { } folder)
+            if (HostDocumentJudge.Schema is { } schema)
             {
-                data.Add(state, Path.Join(folder, "host-v1.schema.json"));
+                data.Add(state, schema);
             }
         }
 
