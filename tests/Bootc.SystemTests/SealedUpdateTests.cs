@@ -9,6 +9,10 @@ public sealed class SealedUpdateTests
 {
     private const string Source = "os/debian:stable";
 
+    /// <summary>A file that its owner sealed; it has more than the one block whose hash is the root of the tree.</summary>
+    private const string Sealed = "/etc/lab-sealed";
+    private const string ContentOfSealed = "seq 10000";
+
     [Fact]
     public async Task A_machine_that_was_sealed_is_sealed_after_an_update()
     {
@@ -32,6 +36,8 @@ public sealed class SealedUpdateTests
             await using KeptMachine machine = await KeptMachine.StartAsync(new(disk), "sealed");
             await machine.RunAsync(registry.ScriptForGuests);
             await registry.PushAsync(await Podman.Instance, await UpdateLab.BuildAsync(2, karg: 2), Source);
+            await machine.RunAsync($"{ContentOfSealed} > {Sealed} && chmod 640 {Sealed} && bootc internals fsverity enable {Sealed}");
+            (await machine.TryRunAsync($"echo more >> {Sealed}")).ExitCode.Should().NotBe(0, "the kernel guards it");
             await machine.RebootAsync("bootc upgrade --apply && sleep 300");
 
             (await machine.RunAsync("cat /usr/share/lab-version")).Should().Be("2");
@@ -41,6 +47,7 @@ public sealed class SealedUpdateTests
             // The kernel checks each file that it reads.
             await machine.RunAsync("find /usr -xdev -type f -print0 | xargs -0 cat > /dev/null");
 
+            await CarriedASealedFileOfEtcOverAsync(machine);
             await SealsAFileAsFsverityDoesAsync(machine, folder);
             await HealsAFileWhoseBlocksRottedAsync(machine);
         }
@@ -48,6 +55,16 @@ public sealed class SealedUpdateTests
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    /// <summary>The content is carried over as that of any file; the seal was the owner's, who may put it on again.</summary>
+    private static async Task CarriedASealedFileOfEtcOverAsync(KeptMachine machine)
+    {
+        (await machine.RunAsync($"{ContentOfSealed} | cmp - {Sealed} && stat -c %a {Sealed}")).Should().Be("640");
+        (await machine.TryRunAsync($"bootc internals fsverity measure {Sealed}")).Error.Should().Contain("is not sealed with fs-verity");
+        (await machine.RunAsync($"for etc in /sysroot/state/deploy/*/etc; do bootc internals fsverity measure $etc/{Path.GetFileName(Sealed)} 2>/dev/null; done | wc -l"))
+            .Should().Be("1", "the deployment that was left keeps its own, with the seal");
+        await machine.RunAsync($"echo more >> {Sealed}");
     }
 
     private static async Task HealsAFileWhoseBlocksRottedAsync(KeptMachine machine)
