@@ -1,3 +1,6 @@
+using System.Formats.Tar;
+using Bootc.Host.Tests.Images.Import;
+using Bootc.Oci;
 using Bootc.Testing;
 
 namespace Bootc.SystemTests;
@@ -86,6 +89,55 @@ public sealed class RefusalTests : IDisposable
         if (signal == "INT")
         {
             (await LabProgram.RunAsync("wipefs", ["--no-act", "--noheadings", Path.Join(_folder.FullName, "disk.img")])).Trim().Should().BeEmpty("a disk must not look installed");
+        }
+    }
+
+    [Theory]
+    [InlineData("a layer cut short", "blob sha256:[0-9a-f]{64} ended after [0-9]+ of [0-9]+ bytes$")]
+    [InlineData("a layer that is not the one that the manifest names", "blob sha256:[0-9a-f]{64} has digest sha256:[0-9a-f]{64}$")]
+    [InlineData("a layer that unpacks to something else", "unpacks to sha256:[0-9a-f]{64}")]
+    [InlineData("a name above", "the name holds \"\\.\\.\"")]
+    [InlineData("an absolute name", "the name is absolute")]
+    [InlineData("a file in place of a directory", "is below a file that is not a directory$")]
+    [InlineData("another architecture", "the image is for linux/s390x; linux/[a-z0-9]+ is wanted$")]
+    public async Task An_image_that_is_damaged_or_hostile_is_refused(string what, string message)
+    {
+        MakeLayout(what);
+        string disk = LabInstall.NewDisk(_folder.FullName);
+
+        await new Refusal(_folder).ShouldBeAsync(
+            await Podman.Instance, Refusal.Privileged, await SkeletonImage.Instance, $"{Refusal.ToDisk} --source-imgref oci:/output/layout", message);
+
+        (await LabProgram.RunAsync("wipefs", ["--no-act", disk])).Should().BeEmpty("a disk must not look installed");
+    }
+
+    /// <summary>A layout with a good layer and one that is changed. What its names lead to would be seen beside the disk.</summary>
+    private void MakeLayout(string what)
+    {
+        TestLayout layout = new(Path.Join(_folder.FullName, "layout"));
+        PaxTarEntry[] more = what switch
+        {
+            "a name above" => [TestLayout.File("usr/../../../../output/pwned")],
+            "an absolute name" => [TestLayout.File("/output/pwned")],
+            "a file in place of a directory" => [TestLayout.File("usr/large/pwned")],
+            _ => [TestLayout.File("usr/more", "more")],
+        };
+        layout.AddLayer(TestLayout.Skeleton)
+            .AddLayer(more, diffId: what == "a layer that unpacks to something else" ? $"sha256:{new string('0', 64)}" : null)
+            .Finish(what == "another architecture" ? "s390x" : Platform.Native.Architecture, """{"containers.bootc":"1"}""");
+        if (what is "a layer cut short" or "a layer that is not the one that the manifest names")
+        {
+            using FileStream blob = File.Open(layout.BlobPath(1), FileMode.Open);
+            if (what == "a layer cut short")
+            {
+                blob.SetLength(blob.Length / 2);
+            }
+            else
+            {
+                // Which system compressed it (RFC 1952): no program that unpacks it minds.
+                blob.Position = 9;
+                blob.WriteByte(255);
+            }
         }
     }
 
