@@ -24,6 +24,9 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
 
         public string Image { get; private set; } = "";
 
+        /// <summary>The disk image that was installed to last.</summary>
+        public string Disk => Path.Join(_folder.FullName, "disk.img");
+
         /// <summary>What came through the pipe given by <c>--progress-fd</c>.</summary>
         public Task<string> Progress => _progress.Value;
 
@@ -72,7 +75,7 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
         {
             ProgramOutput result = await TryInstallAsync(image, options);
             result.ExitCode.Should().Be(0, result.ToString());
-            return Path.Join(_folder.FullName, "disk.img");
+            return Disk;
         }
 
         /// <summary>As <see cref="InstallAsync"/>, whatever comes of it.</summary>
@@ -84,6 +87,15 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
             return await podman.TryRunAsync(LabInstall.Arguments(
                 image, _folder.FullName,
                 ["bootc", "install", "to-disk", "--via-loopback", "--allow-missing-verity", .. target, .. options, $"{LabInstall.OutputFolder}/disk.img"]));
+        }
+
+        /// <summary>Saves an image as a layout in the folder of the disk image, and gives the digest of its manifest.</summary>
+        public async Task<string> SaveAsync(string image, string name)
+        {
+            string layout = Path.Join(_folder.FullName, name);
+            await (await Podman.Instance).RunAsync(["save", "--quiet", "--uncompressed", "--format", "oci-dir", "--output", layout, image]);
+            using JsonDocument index = JsonDocument.Parse(await System.IO.File.ReadAllTextAsync(Path.Join(layout, "index.json")));
+            return index.RootElement.GetProperty("manifests")[0].GetProperty("digest").GetString()!;
         }
 
         /// <summary>An instruction that writes a file.</summary>
@@ -197,6 +209,36 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
         DiskImage disk = new(await machines.InstallAsync(machines.Image, "--run-fetch-check", "--target-transport", "containers-storage", "--target-imgref", machines.Image));
 
         (await disk.ReadOriginAsync()).Should().Contain($"containers-storage:{machines.Image}\n");
+    }
+
+    [Fact]
+    public async Task Another_image_than_the_one_that_installs_is_installed_with_all_that_scripts_for_upstream_say()
+    {
+        string installer = await LabImages.BuildAsync(
+            "trusting", $"FROM {machines.Image}\n{Machines.File("/etc/containers/policy.json", """{"default": [{"type": "reject"}], "transports": {"oci": {"/output/source": [{"type": "insecureAcceptAnything"}]}}}""")}\n");
+        string digest = await machines.SaveAsync(await LabImages.BuildAsync("binding", string.Join('\n',
+        [
+            $"FROM {await SkeletonImage.Instance}",
+            Machines.File("/usr/lib/bootc/kargs.d/10-image.toml", "kargs = [\"of=source\"]\n"),
+            Machines.File("/usr/share/containers/systemd/app.image", "[Image]\nImage=registry.example/app:1\n"),
+            "RUN mkdir -p /usr/lib/bootc/bound-images.d && ln -s /usr/share/containers/systemd/app.image /usr/lib/bootc/bound-images.d/app.image",
+            "",
+        ])), "source");
+
+        ProgramOutput result = await machines.TryInstallAsync(
+            installer, "--source-imgref", "oci:/output/source", "--enforce-container-sigpolicy", "--bound-images", "skip", "--bootloader", "systemd",
+            "--block-setup", "direct", "--composefs-backend", "--skip-fetch-check", "--target-no-signature-verification");
+
+        result.ExitCode.Should().Be(0, result.ToString());
+        result.Error.Should().Contain("warning: images that the image binds were not installed: registry.example/app:1\n");
+        DiskImage disk = new(machines.Disk);
+        (await disk.ReadOriginAsync()).Split('\n').Should()
+            .ContainSingle(line => line.StartsWith("container-image-reference=")).Which.Should().Be($"container-image-reference=ostree-image-signed:docker://{LabInstall.TargetImage}");
+        (await disk.ReadOriginAsync()).Should().Contain($"manifest_digest={digest}\n");
+        (await disk.ListAsync("/composefs/bootc/storage")).Should().BeEmpty();
+        (await disk.ReadOptionsAsync()).Should().Be(
+            "root=LABEL=root rw systemd.mount-extra=LABEL=EFI-SYSTEM:/boot:auto:ro from=config more=1 panic=30 of=source",
+            "the configuration is that of the image that installs, the kernel arguments are those of the one that is installed");
     }
 
     [Theory]
