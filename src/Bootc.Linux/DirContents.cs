@@ -7,7 +7,7 @@ namespace Bootc.Linux;
 
 /// <summary>A name in a directory.</summary>
 /// <param name="Name">As the file system holds it; need not be UTF-8.</param>
-/// <param name="Kind">What it is; 0 where the file system does not say.</param>
+/// <param name="Kind">What it is, links not followed.</param>
 public readonly record struct DirEntry(byte[] Name, FileKind Kind)
 {
     /// <summary>The name as text; bytes that are not UTF-8 show as U+FFFD.</summary>
@@ -54,10 +54,23 @@ public sealed unsafe partial class Dir
                 name = name[..name.IndexOf((byte)0)];
                 if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8))
                 {
-                    entries.Add(new(name.ToArray(), (FileKind)(buffer[at + 18] << 12)));
+                    Add(name.ToArray(), (FileKind)(buffer[at + 18] << 12));
                 }
 
                 at += size;
+            }
+        }
+
+        void Add(byte[] name, FileKind kind)
+        {
+            // Not every file system keeps it in the directory (DT_UNKNOWN): ext4 without filetype and old xfs do not.
+            if (kind != 0)
+            {
+                entries.Add(new(name, kind));
+            }
+            else if (TryStatus(name) is { } status)
+            {
+                entries.Add(new(name, status.Kind));
             }
         }
     }

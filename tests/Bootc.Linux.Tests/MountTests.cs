@@ -29,6 +29,23 @@ public sealed class MountTests : IDisposable
     }
 
     [Fact]
+    public void What_is_in_a_directory_is_known_on_file_systems_that_do_not_keep_it_there()
+    {
+        using Fd file = Fd.OpenReadWrite(MakeExt4("-O", "^filetype"));
+        using LoopDevice loop = LoopDevice.Attach(file);
+        using FilesystemContext context = FilesystemContext.Open("ext4");
+        using DetachedMount mount = context.Set("source", loop.Path).Mount();
+        using Dir root = mount.OpenRoot();
+        root.TryRemoveTree("lost+found");
+        root.WriteAtomically("file", "");
+        root.EnsureDir("folder").Dispose();
+        root.TrySymlink("nowhere", "link");
+
+        root.Entries().Select(entry => (entry.Text, entry.Kind)).Should().BeEquivalentTo(
+            [("file", FileKind.Regular), ("folder", FileKind.Directory), ("link", FileKind.Symlink)]);
+    }
+
+    [Fact]
     public void A_loop_device_is_gone_with_its_last_user()
     {
         string image = MakeExt4();
@@ -93,7 +110,7 @@ public sealed class MountTests : IDisposable
     /// <summary>A program that another test starts at this moment has everything open that this process has, until its exec.</summary>
     private static void ShouldCome(Func<bool> state) => SpinWait.SpinUntil(state, TimeSpan.FromSeconds(5)).Should().BeTrue();
 
-    private string MakeExt4()
+    private string MakeExt4(params string[] options)
     {
         string image = Path.Join(_path, "ext4");
         using (FileStream disk = File.Create(image))
@@ -101,7 +118,7 @@ public sealed class MountTests : IDisposable
             disk.SetLength(16 << 20);
         }
 
-        Run("mkfs.ext4", "-q", "-F", image);
+        Run("mkfs.ext4", ["-q", "-F", .. options, image]);
         return image;
     }
 

@@ -65,7 +65,7 @@ internal sealed class LinkFolder(Dir root, string folder)
         void Collect(string path, int depth)
         {
             using Dir? dir = root.TryOpenDir(path);
-            foreach (DirEntry entry in dir is null ? [] : EntriesOf(dir))
+            foreach (DirEntry entry in dir?.Entries() ?? [])
             {
                 string inner = $"{path}/{entry.Text}";
                 if (entry.Kind == FileKind.Symlink)
@@ -152,12 +152,8 @@ internal sealed class LinkFolder(Dir root, string folder)
     private IReadOnlyList<DirEntry> Entries()
     {
         using Dir? dir = root.TryOpenDir(folder);
-        return dir is null ? [] : [.. EntriesOf(dir)];
+        return dir?.Entries() ?? [];
     }
-
-    /// <summary>Not every file system tells the kinds; a name that was overlooked would let its objects be collected.</summary>
-    private static IEnumerable<DirEntry> EntriesOf(Dir dir) =>
-        dir.Entries().Select(e => e.Kind == 0 && dir.TryStatus(e.Name) is { } status ? e with { Kind = status.Kind } : e);
 
     private string? TryReadLink(string path) => TryReadLink(root, path);
 

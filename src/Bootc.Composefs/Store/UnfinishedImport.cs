@@ -42,14 +42,24 @@ public sealed class UnfinishedImport : IDisposable
     internal static UnfinishedImport? TryBegin(Repository repository)
     {
         repository.RequireWritable();
-        Dir folder = repository.Root.EnsureDir(FolderName, Repository.DirectoryMode);
-        if (FileLock.TryDirectory(folder, exclusive: true, wait: false) is { } taken)
+        while (true)
         {
-            return new(repository, folder, taken);
-        }
+            Dir folder = repository.Root.EnsureDir(FolderName, Repository.DirectoryMode);
+            FileLock? taken = FileLock.TryDirectory(folder, exclusive: true, wait: false);
+            // Whoever had it until now may have removed it between the two.
+            if (taken is not null && repository.Root.TryStatus(FolderName)?.Inode == folder.Status(".").Inode)
+            {
+                return new(repository, folder, taken);
+            }
 
-        folder.Dispose();
-        return null;
+            folder.Dispose();
+            if (taken is null)
+            {
+                return null;
+            }
+
+            taken.Dispose();
+        }
     }
 
     /// <summary>Remembers a stream that is all there, by the name that it will be published under.</summary>
