@@ -91,6 +91,13 @@ public sealed class ContainersStorage : IImageSource
             throw new InvalidDataException($"image {stored.Id} has {_diffIds.Length} layers, {root.Path} {_chain.Length}; {WayOut}");
         }
 
+        for (int index = 0; index < _chain.Length; index++)
+        {
+            // What is missing is to be known before anything is done with the image.
+            OpenTarSplit(index).Dispose();
+            OpenDiff(index).Dispose();
+        }
+
         // The id is the one thing the caller knows. Only layers that were pulled in part make it something else than this.
         if (image.ConfigDigest.Hex != stored.Id && _chain.All(link => string.IsNullOrEmpty(link.Layer.TocDigest)))
         {
@@ -111,9 +118,7 @@ public sealed class ContainersStorage : IImageSource
             throw new InvalidOperationException($"layer {layer.DiffId} is not of the image that was resolved");
         }
 
-        (StoredLayer stored, StorageRoot root) = _chain[index];
-        Fd tarSplit = root.TryOpenTarSplit(stored)
-            ?? throw new InvalidDataException($"layer {layer.DiffId} has no tar-split data in {root.Path}, so its tar cannot be put together; {WayOut}");
+        Fd tarSplit = OpenTarSplit(index);
         try
         {
             Dir diff = OpenDiff(index);
@@ -133,6 +138,13 @@ public sealed class ContainersStorage : IImageSource
         {
             root.Dispose();
         }
+    }
+
+    private Fd OpenTarSplit(int index)
+    {
+        (StoredLayer layer, StorageRoot root) = _chain[index];
+        return root.TryOpenTarSplit(layer)
+            ?? throw new InvalidDataException($"layer {_diffIds[index]} has no tar-split data in {root.Path}, so its tar cannot be put together; {WayOut}");
     }
 
     private Dir OpenDiff(int index)

@@ -6,7 +6,16 @@ namespace Bootc.Oci.Sources;
 /// <summary>An image in <c>overlay-images/images.json</c>.</summary>
 /// <param name="Digest">Of the manifest.</param>
 /// <param name="Layer">The id of the topmost layer.</param>
-internal sealed record StoredImage(string Id, string? Digest = null, string? Layer = null, ImmutableArray<string>? Names = null);
+/// <param name="Documents">The keys of what is stored with it; manifests, also that of a list it was pulled by, are "manifest-DIGEST".</param>
+internal sealed record StoredImage(
+    string Id,
+    string? Digest = null,
+    string? Layer = null,
+    ImmutableArray<string>? Names = null,
+    [property: JsonPropertyName("big-data-names")] ImmutableArray<string>? Documents = null)
+{
+    public bool HasManifest(Digest digest) => Digest == digest.ToString() || Documents?.Contains($"manifest-{digest}") == true;
+}
 
 /// <summary>A layer in <c>overlay-layers/layers.json</c>.</summary>
 /// <param name="TocDigest">Set where a layer was pulled in part, by its table of contents; ids are made in another way then.</param>

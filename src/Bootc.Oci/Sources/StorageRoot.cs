@@ -74,17 +74,25 @@ internal sealed class StorageRoot : IDisposable
             : root.Entries().Select(entry => entry.Text)
                 .FirstOrDefault(name => name.EndsWith(ImagesSuffix, StringComparison.Ordinal) && name != "overlay-images")?[..^ImagesSuffix.Length];
 
-    /// <summary>By id, else by name, else by the end of a name, each also with the tag "latest".</summary>
+    /// <summary>By id, else by name, else by the end of a name. As to podman, no tag means "latest", and beside a digest none counts.</summary>
     public StoredImage? TryFind(string image)
     {
         string id = image.StartsWith("sha256:", StringComparison.Ordinal) ? image[7..] : image;
-        return _images.FirstOrDefault(stored => stored.Id == id)
-            ?? Named(name => name == image || name == $"{image}:latest")
-            ?? Named(name => name.EndsWith($"/{image}", StringComparison.Ordinal) || name.EndsWith($"/{image}:latest", StringComparison.Ordinal));
-
-        StoredImage? Named(Func<string, bool> matches)
+        StoredImage? byId = _images.FirstOrDefault(stored => stored.Id == id);
+        if (byId is not null || !ImageName.TryParse(image, out ImageName? wanted))
         {
-            StoredImage[] found = [.. _images.Where(stored => stored.Names?.Any(matches) == true)];
+            return byId;
+        }
+
+        return Named(repository => repository == wanted.Canonical.WithoutTag)
+            ?? Named(repository => repository.EndsWith($"/{wanted.WithoutTag}", StringComparison.Ordinal));
+
+        StoredImage? Named(Func<string, bool> isRepository)
+        {
+            StoredImage[] found = [.. _images.Where(stored => stored.Names?.Any(text =>
+                ImageName.TryParse(text, out ImageName? name)
+                && isRepository(name.WithoutTag)
+                && (wanted.Digest is { } digest ? name.Digest == digest || stored.HasManifest(digest) : name.Tag == (wanted.Tag ?? "latest"))) == true)];
             return found.Length <= 1
                 ? found.FirstOrDefault()
                 : throw new InvalidDataException($"\"{image}\" names {found.Length} images of {Path}; give the full name or the id");

@@ -13,9 +13,11 @@ public sealed class ContainersStorageTests(PodmanStore store)
     [InlineData("small:v2")]
     [InlineData("ID")]
     [InlineData("sha256:ID")]
+    [InlineData("localhost/small:v1@DIGEST")]
+    [InlineData("small@DIGEST")]
     public async Task Puts_layers_together_that_have_their_diff_ids(string name)
     {
-        using ContainersStorage storage = Open(name.Replace("ID", store.Inspect("{{.Id}}")));
+        using ContainersStorage storage = Open(name.Replace("DIGEST", store.Inspect("{{.Digest}}")).Replace("ID", store.Inspect("{{.Id}}")));
 
         ResolvedImage image = await storage.ResolveAsync(default);
 
@@ -24,6 +26,27 @@ public sealed class ContainersStorageTests(PodmanStore store)
         string[] diffIds = store.Inspect("{{range .RootFS.Layers}}{{.}} {{end}}").Split(' ', StringSplitOptions.RemoveEmptyEntries);
         image.Layers.Select(layer => layer.DiffId.ToString()).Should().Equal(diffIds);
         (await store.DigestsOfLayersAsync(storage, image)).Should().Equal(diffIds);
+    }
+
+    [Theory]
+    [InlineData("docker.io/hub")]
+    [InlineData("index.docker.io/library/hub:latest")]
+    [InlineData("hub")]
+    public async Task Finds_an_image_by_any_name_that_podman_finds_it_by(string name)
+    {
+        store.Temp.Run($"{PodmanStore.Podman} tag {PodmanStore.Image} docker.io/library/hub:latest");
+        store.Temp.Run($"{PodmanStore.Podman} image exists {name}");
+        using ContainersStorage storage = Open(name);
+
+        (await storage.ResolveAsync(default)).ConfigDigest.Hex.Should().Be(store.Inspect("{{.Id}}"));
+    }
+
+    [Fact]
+    public async Task Finds_no_image_by_the_digest_of_another()
+    {
+        using ContainersStorage storage = Open($"{PodmanStore.Image}@sha256:{new string('0', 64)}");
+
+        await storage.Awaiting(s => s.ResolveAsync(default).AsTask()).Should().ThrowAsync<InvalidDataException>().WithMessage("there is no image *");
     }
 
     [Fact]
