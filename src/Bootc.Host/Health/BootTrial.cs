@@ -129,7 +129,14 @@ public sealed class BootTrial(Machine machine)
             yield return $"this deployment was not found good: {unhealthy.Reason}";
         }
 
-        if (LoaderInfo.CountsBoots(machine.Root) && !IsPossible)
+        if (!LoaderInfo.CountsBoots(machine.Root))
+        {
+            if (LoaderInfo.ReadName(machine.Root) is { Length: > 0 } name)
+            {
+                yield return $"{name} does not count boots, so nothing goes back by itself should an update fail";
+            }
+        }
+        else if (!IsPossible)
         {
             yield return $"{LoaderInfo.ReadName(machine.Root)} did not count the boots of the last update, so nothing goes back by itself should the next one fail";
         }

@@ -97,7 +97,7 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
             BootFiles = bootFiles,
             Warnings = image.Config.Labels.ContainsKey(BootcLabel)
                 ? []
-                : [$"the image has no label \"{BootcLabel}\"; it may not be made for bootc"],
+                : [$"the image has no label \"{BootcLabel}\"; it may not be made for bootc, and no update to such an image is taken"],
         };
     }
 
@@ -149,7 +149,7 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
         {
             throw new BootcException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"the image does not fit: {missing.Length} of its {layers} layers are not here yet and have {needed >> 20} MiB as they are transferred, and the whole file system of {repository.Path} has {repository.FilesystemBytes >> 20} MiB"));
+                $"Insufficient free space for the image: {missing.Length} of its {layers} layers are not here yet and have {needed >> 20} MiB as they are transferred, and the whole file system of {repository.Path} has {repository.FilesystemBytes >> 20} MiB"));
         }
     }
 

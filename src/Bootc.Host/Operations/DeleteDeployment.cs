@@ -34,6 +34,11 @@ public sealed class DeleteDeployment(Machine machine, Steps steps)
             steps.Run("Changing the boot entries", () => machine.CommitEntries(MenuWithout(live, id), waiting));
         }
 
+        if (machine.Records.Finalization?.Deployment == id.ToString())
+        {
+            machine.Records.Finalization = null;
+        }
+
         if (HostStatus.From(machine) is { Staged: null or { DownloadOnly: true }, RollbackQueued: false })
         {
             StatusChange.WithdrawReboot(machine);

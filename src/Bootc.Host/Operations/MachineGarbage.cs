@@ -90,9 +90,13 @@ public sealed class MachineGarbage(Machine machine)
         }
 
         HashSet<ObjectId> needed = [machine.Booted.Id, .. entries.Select(entry => entry.Deployment).OfType<ObjectId>()];
-        if (machine.Records.Staged is { } staged && ObjectId.TryParse(staged.Deployment, out ObjectId? recorded))
+        // What the last shutdown made the one that boots stays, too, should its entry be lost: it can get another.
+        foreach (string? named in (string?[])[machine.Records.Staged?.Deployment, machine.Records.Finalization is { Failure: null } made ? made.Deployment : null])
         {
-            needed.Add(recorded);
+            if (ObjectId.TryParse(named, out ObjectId? recorded))
+            {
+                needed.Add(recorded);
+            }
         }
 
         ImmutableArray<ObjectId> all = machine.Deployments.Ids();

@@ -1,6 +1,9 @@
+using Bootc.Composefs;
+using Bootc.Composefs.Store;
 using Bootc.Host.Boot;
 using Bootc.Host.Deployments;
 using Bootc.Host.Health;
+using Bootc.Linux;
 
 namespace Bootc.Host.Operations;
 
@@ -8,8 +11,8 @@ namespace Bootc.Host.Operations;
 /// <param name="IsReverted">Whether it took back an earlier rollback, so that the booted deployment boots again.</param>
 /// <param name="DroppedStaged">Whether something was staged and is not any more.</param>
 /// <param name="Next">What boots next.</param>
-/// <param name="Overrides">What makes the boot loader start something else all the same.</param>
-public sealed record RollbackResult(bool IsReverted, bool DroppedStaged, DeploymentStatus Next, IReadOnlyList<string> Overrides);
+/// <param name="Warnings">What makes the boot loader start something else all the same, and what is damaged of what boots next.</param>
+public sealed record RollbackResult(bool IsReverted, bool DroppedStaged, DeploymentStatus Next, IReadOnlyList<string> Warnings);
 
 /// <summary>Changes which of two deployments boots next, at once. Neither's <c>/etc</c> is touched.</summary>
 /// <param name="machine">The machine, opened for writing.</param>
@@ -29,13 +32,18 @@ public sealed class Rollback(Machine machine, Steps steps)
         BootEntryFile otherEntry = live.Find(other.Id)!;
         BootEntryFile bootedEntry = live.Find(machine.Booted.Id)
             ?? throw new BootcException("the booted deployment has no boot entry, so a rollback could not be taken back; bootc upgrade makes one");
+        bool isReverted = status.RollbackQueued;
+        if (!isReverted)
+        {
+            RequireBootable(other, otherEntry);
+        }
+
         bool dropped = machine.Staged is not null;
         if (dropped)
         {
             machine.Unstage();
         }
 
-        bool isReverted = status.RollbackQueued;
         string otherDigest = other.Image?.Digest ?? other.Id.ToString();
         string? digest = status.Booted?.Image?.Digest;
         if (!isReverted && digest is not null)
@@ -61,7 +69,42 @@ public sealed class Rollback(Machine machine, Steps steps)
         }
 
         Tell(isReverted, digest, otherDigest);
-        return new(isReverted, dropped, isReverted ? status.Booted! : other, LoaderInfo.ReadOverrides(machine.Root, machine.Esp!));
+        DeploymentStatus next = isReverted ? status.Booted! : other;
+        return new(isReverted, dropped, next, [.. next.Damage is { } damage ? [damage] : (string[])[], .. LoaderInfo.ReadOverrides(machine.Root, machine.Esp!)]);
+    }
+
+    /// <summary>
+    /// Refuses to leave what runs for what could not boot: nothing but a person would come back from there, as its entry may not be counted.
+    /// Whether all of its files are whole takes a minute to find out, which is the doctor's.
+    /// </summary>
+    private void RequireBootable(DeploymentStatus other, BootEntryFile entry)
+    {
+        string? missing = MissingOf(other.Id, entry.Entry!);
+        if (missing is not null)
+        {
+            throw new BootcException(
+                $"the deployment to go back to cannot boot, as {missing} is missing, so nothing was changed; bootc doctor --fix repairs what can be, bootc upgrade replaces it");
+        }
+    }
+
+    private string? MissingOf(ObjectId id, BootEntry entry)
+    {
+        string etc = $"{StateLayout.Deployment(id)}/etc";
+        if (!machine.Sysroot.Exists(etc))
+        {
+            return $"{machine.Sysroot.Path}/{etc}";
+        }
+
+        using (Dir directory = machine.Sysroot.OpenDir(StateLayout.Repository))
+        using (Repository repository = Repository.Open(directory, VerityMode.Optional))
+        {
+            if (!repository.Images.Contains(id) || !repository.Objects.Contains(id))
+            {
+                return $"its image {id}";
+            }
+        }
+
+        return entry.Initrd.Prepend(entry.Linux).FirstOrDefault(file => !machine.Esp!.Exists(file.TrimStart('/'))) is { } gone ? $"{gone} on the boot partition" : null;
     }
 
     private void Tell(bool isReverted, string? current, string other) => Systemd.Log(

@@ -100,10 +100,9 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
             throw new BootcException($"no update could be found later at {reference}: {path} is a relative path; give one that begins with /");
         }
 
-        if (status.Staged is { } staged && staged.Image?.Followed == followed)
+        if (status.Staged?.Image?.Followed == followed)
         {
-            await _staging.StartFinalizerAsync(cancellationToken);
-            return new(UpdateOutcome.AlreadyStaged, reference, Image: null, Layers: null, []);
+            return await UnlockAsync(status, cancellationToken);
         }
 
         if (status.Staged is null && status.Booted?.Image?.Followed == followed)
@@ -205,7 +204,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
     private async Task<UpdateResult> UnlockAsync(HostStatus status, CancellationToken cancellationToken)
     {
-        DeploymentStatus staged = status.Staged ?? throw new BootcException("nothing is staged; bootc upgrade --download-only does that");
+        DeploymentStatus staged = status.Staged ?? throw new BootcException("No staged deployment found; bootc upgrade --download-only makes one");
         ImageReference reference = staged.Image?.Reference ?? Followed(status).Reference;
         await _staging.StartFinalizerAsync(cancellationToken);
         if (!staged.DownloadOnly)

@@ -40,7 +40,7 @@ public static class UpdatePlan
         if (etc.Conflicts.Count > 0)
         {
             throw new BootcException(
-                $"changes of this machine do not fit into the new image, so nothing was staged; move them out of the way and try again: {string.Join("; ", etc.Conflicts)}");
+                $"Merge conflicts found in etc, so nothing was staged; move out of the way what this machine changed and try again: {string.Join("; ", etc.Conflicts)}");
         }
 
         return EntryFor(facts);

@@ -19,7 +19,7 @@ internal static class RollbackText
         }
 
         console.Output.WriteLine($"Next boot: {(result.IsReverted ? "current" : "rollback")} deployment");
-        foreach (string what in result.Overrides)
+        foreach (string what in result.Warnings)
         {
             console.Error.WriteLine($"warning: {what}");
         }

@@ -116,6 +116,8 @@ public sealed class MachineTests : IAsyncLifetime
         (await _machine.UpgradeAsync(new() { FromDownloaded = true })).Outcome.Should().Be(UpdateOutcome.Unlocked);
         (await _machine.UpgradeAsync(download)).Outcome.Should().Be(UpdateOutcome.Locked);
         (await _machine.UpgradeAsync(new())).Outcome.Should().Be(UpdateOutcome.Unlocked, "a plain upgrade unlocks it, too");
+        await _machine.UpgradeAsync(download);
+        (await _machine.SwitchAsync(_machine.Status().Staged!.Image!.Reference)).Outcome.Should().Be(UpdateOutcome.Unlocked, "whoever asks for it by name wants it");
 
         ObjectId staged = _machine.Status().Staged!.Id;
         _machine.Finalize().Should().Be(staged);
@@ -350,10 +352,10 @@ public sealed class MachineTests : IAsyncLifetime
     [Theory]
     [InlineData("an entry of another system", null)]
     [InlineData("garbage", "the boot entry bootc_lab-9-0.conf cannot be understood: *")]
-    [InlineData("no origin", null)]
-    [InlineData("an entry of a deployment that is not there", null)]
-    [InlineData("no state", null)]
-    [InlineData("no manifest", null)]
+    [InlineData("no origin", "the deployment * is damaged: *.origin is missing")]
+    [InlineData("an entry of a deployment that is not there", "the deployment bbbbbbbbbbbb… is damaged: *.origin is missing")]
+    [InlineData("no state", "the deployment * is damaged: *.origin is missing")]
+    [InlineData("no manifest", "the deployment * is damaged: *oci-manifest-*")]
     [InlineData("no entry of the booted one", "the booted deployment has no boot entry")]
     [InlineData("no entry at all", "the booted deployment has no boot entry")]
     [InlineData("a staged deployment that is none", "what is staged cannot be read, so nothing counts as staged: staged-deployment is not JSON")]
@@ -383,6 +385,45 @@ public sealed class MachineTests : IAsyncLifetime
         _machine.Status().Rollback!.Id.Should().Be(second, "the one that ran is what to go back to");
     }
 
+    [Theory]
+    [InlineData("no state", "*/state/deploy/*/etc is missing*")]
+    [InlineData("no image", "*its image * is missing*")]
+    [InlineData("no kernel", "*/vmlinuz on the boot partition is missing*")]
+    public async Task A_rollback_to_what_could_not_boot_is_refused_and_changes_nothing(string damage, string message)
+    {
+        (ObjectId first, ObjectId second) = await UpdateAsync(kernel: "kernel 2");
+        Damage(damage, first);
+        Dictionary<string, string> before = _machine.Entries();
+
+        FluentActions.Invoking(_machine.Rollback).Should().Throw<BootcException>().WithMessage(message).WithMessage("*bootc doctor --fix*");
+
+        _machine.Entries().Should().BeEquivalentTo(before);
+        _machine.Status().Booted!.Id.Should().Be(second);
+    }
+
+    [Theory]
+    [InlineData("garbage", null)]
+    [InlineData("no origin", "*.origin is missing")]
+    [InlineData("no manifest", "*oci-manifest-*")]
+    [InlineData("an entry of another system", null)]
+    public async Task A_rollback_goes_on_with_other_damage_and_names_that_of_what_boots_next(string damage, string? warning)
+    {
+        (ObjectId first, _) = await UpdateAsync();
+        Damage(damage, first);
+
+        RollbackResult result = _machine.Rollback();
+
+        result.Next.Id.Should().Be(first);
+        if (warning is null)
+        {
+            result.Warnings.Should().BeEmpty();
+        }
+        else
+        {
+            result.Warnings.Should().ContainSingle().Which.Should().Match(warning);
+        }
+    }
+
     [Fact]
     public async Task The_kernel_that_runs_is_kept_though_no_entry_names_it()
     {
@@ -395,6 +436,20 @@ public sealed class MachineTests : IAsyncLifetime
 
         KernelsOf().Should().Contain($"bootc_composefs-{second}");
         _machine.Entries()["bootc_lab-2-0.conf"].Should().Contain($"linux /EFI/Linux/bootc_composefs-{second}/vmlinuz\n");
+    }
+
+    [Fact]
+    public async Task What_the_last_shutdown_made_to_boot_is_kept_though_its_entry_was_lost()
+    {
+        await _machine.SwitchAsync(_machine.Publish(2));
+        ObjectId made = _machine.Finalize()!;
+        File.Delete(_machine["esp/loader/entries/bootc_lab-2-1.conf"]);
+        _machine.Reboot();
+
+        _machine.With(machine => new MachineGarbage(machine).Collect(default)).Deployments.Should().BeEmpty();
+        Directory.Exists(_machine[$"sysroot/state/deploy/{made}"]).Should().BeTrue();
+        _machine.With(machine => new DeleteDeployment(machine, Steps.Silent).Run(made, default)).Deployments.Should().Equal(made);
+        Directory.Exists(_machine[$"sysroot/state/deploy/{made}"]).Should().BeFalse();
     }
 
     [Fact]
@@ -441,6 +496,12 @@ public sealed class MachineTests : IAsyncLifetime
                 break;
             case "no state":
                 Directory.Delete(_machine[$"sysroot/state/deploy/{first}"], recursive: true);
+                break;
+            case "no image":
+                File.Delete(_machine[$"sysroot/composefs/images/{first}"]);
+                break;
+            case "no kernel":
+                File.Delete(_machine[$"esp/EFI/Linux/bootc_composefs-{first}/vmlinuz"]);
                 break;
             case "no manifest":
                 string digest = _machine.Status().Rollback!.Image!.Digest;

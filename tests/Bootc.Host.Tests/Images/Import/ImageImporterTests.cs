@@ -212,7 +212,7 @@ public sealed class ImageImporterTests : IDisposable
         File.Delete(_layout.BlobPath(0));
 
         await FluentActions.Awaiting(() => ImportAsync()).Should().ThrowAsync<BootcException>()
-            .WithMessage("the image does not fit: 1 of its 1 layers are not here yet and have 1047527424 MiB *");
+            .WithMessage("Insufficient free space for the image: 1 of its 1 layers are not here yet and have 1047527424 MiB *");
     }
 
     [Fact]
