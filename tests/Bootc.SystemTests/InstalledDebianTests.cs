@@ -164,7 +164,9 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
     {
         JsonElement aleph = JsonDocument.Parse(boots.First["aleph"].Output).RootElement;
 
-        aleph.GetProperty("image").GetString().Should().Be($"docker://{LabInstall.TargetImage}");
+        aleph.GetProperty("image").GetString().Should().StartWith("containers-storage:");
+        aleph.GetProperty("target-image").GetString().Should().Be($"docker://{LabInstall.TargetImage}");
+        aleph.GetProperty("labels").GetProperty("containers.bootc").GetString().Should().Be("1");
         aleph.GetProperty("fsverity").GetString().Should().Be("optional");
         aleph.GetProperty("digest").GetString().Should().StartWith("sha256:");
     }

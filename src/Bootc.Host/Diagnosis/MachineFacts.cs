@@ -104,10 +104,10 @@ internal sealed class MachineFacts
         return OriginOf(id)?.ImageReference
             ?? (Record?.Deployment == hex ? Record.Image : null)
             ?? (Machine.Records.Finalization is { } finalized && finalized.Deployment == hex ? finalized.Image : null)
-            ?? (_aleph is not null && _aleph.Digest == manifest ? _aleph.Image : null)
+            ?? (_aleph is not null && _aleph.Digest == manifest ? _aleph.UpdateSource : null)
             ?? OriginOf(Machine.Booted.Id)?.ImageReference
             ?? _origins.Values.Select(origin => origin.ImageReference).FirstOrDefault(source => source is not null)
-            ?? _aleph?.Image;
+            ?? _aleph?.UpdateSource;
     }
 
     private void ReadOrigin(ObjectId id)

@@ -39,7 +39,7 @@ public sealed class Install(Programs programs, Steps steps)
         using TargetDisk disk = TargetDisk.Open(plan.Device, plan.ViaLoopback);
         try
         {
-            return await WriteAsync(plan, disk, source, image, cancellationToken);
+            return await WriteAsync(plan, disk, reference, source, image, cancellationToken);
         }
         catch (Exception e)
         {
@@ -96,7 +96,8 @@ public sealed class Install(Programs programs, Steps steps)
         return InstallPlan.Decide(options, facts, target.ToString(), Guid.NewGuid());
     }
 
-    private async Task<InstallResult> WriteAsync(InstallPlan plan, TargetDisk disk, IImageSource source, ResolvedImage image, CancellationToken cancellationToken)
+    private async Task<InstallResult> WriteAsync(
+        InstallPlan plan, TargetDisk disk, ImageReference reference, IImageSource source, ResolvedImage image, CancellationToken cancellationToken)
     {
         Filesystems filesystems = new(programs);
         IReadOnlyList<PartitionNode> nodes = await steps.RunAsync(
@@ -118,7 +119,7 @@ public sealed class Install(Programs programs, Steps steps)
 
         KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
         ImmutableArray<BoundImage> bound = BoundImages.Read(imported.Files);
-        steps.Run("Laying out /etc and /var", () => WriteState(root, plan, imported, kernel, cancellationToken));
+        steps.Run("Laying out /etc and /var", () => WriteState(root, plan, reference, imported, kernel, cancellationToken));
         await AddBoundImagesAsync(plan.BoundImages, bound, () => BoundImageStorage.OnDevice(programs, root, plan.RootFilesystem.Name, rootNode.Path), cancellationToken);
         await steps.RunAsync("Installing the boot loader", () => WriteBootAsync(plan, esp, imported, kernel, cancellationToken));
         steps.Run("Writing everything to disk", () =>
@@ -162,7 +163,8 @@ public sealed class Install(Programs programs, Steps steps)
         }
     }
 
-    private static void WriteState(Dir root, InstallPlan plan, ImportedImage imported, KernelFiles kernel, CancellationToken cancellationToken)
+    private static void WriteState(
+        Dir root, InstallPlan plan, ImageReference source, ImportedImage imported, KernelFiles kernel, CancellationToken cancellationToken)
     {
         ObjectId id = imported.BootImageId;
         StateLayout.Create(root, plan.Stateroot);
@@ -182,18 +184,21 @@ public sealed class Install(Programs programs, Steps steps)
             deployment.WriteAtomically(StateLayout.OriginName(id), origin.ToString());
         }
 
-        root.WriteAtomically(Aleph.FileName, DescribeOrigin(plan, imported).ToJson());
+        root.WriteAtomically(Aleph.FileName, DescribeOrigin(plan, source, imported).ToJson());
         root.SyncFilesystem();
     }
 
-    private static Aleph DescribeOrigin(InstallPlan plan, ImportedImage imported)
+    private static Aleph DescribeOrigin(InstallPlan plan, ImageReference source, ImportedImage imported)
     {
         using Dir proc = Dir.Open("/proc/sys/kernel");
         using Dir? selinux = Dir.TryOpen("/sys/fs/selinux");
+        IReadOnlyDictionary<string, string> labels = imported.Source.Config.Labels;
         return new(
-            plan.TargetImage,
+            source.Name.StartsWith("/tmp", StringComparison.Ordinal) ? null : source.ToString(),
             imported.Source.ManifestDigest.ToString(),
-            imported.Source.Config.Labels.GetValueOrDefault(VersionLabel),
+            plan.TargetImage,
+            labels.Count == 0 ? null : new(labels.ToDictionary(), StringComparer.Ordinal),
+            labels.GetValueOrDefault(VersionLabel),
             imported.Source.Config.Created,
             proc.ReadText("osrelease").Trim(),
             (plan.DisableSelinux, imported.Files.FindFile("/etc/selinux/config"), selinux?.Exists("enforce")) switch

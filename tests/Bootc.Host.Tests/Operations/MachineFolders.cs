@@ -249,7 +249,7 @@ internal sealed class MachineFolders : IDisposable
         KernelFiles kernel = KernelFiles.Choose(image.BootFiles);
         Origin origin = Origin.ForBls($"oci:{layout}", image.Source.ManifestDigest.ToString(), kernel.ComputeBootDigest(image.Files));
         sysroot.WriteAtomically(
-            Aleph.FileName, new Aleph($"oci:{layout}", image.Source.ManifestDigest.ToString(), null, null, "6", "disabled", "optional", "1").ToJson());
+            Aleph.FileName, new Aleph(null, image.Source.ManifestDigest.ToString(), $"oci:{layout}", null, null, null, "6", "disabled", "optional", "1").ToJson());
         new DeploymentStore(sysroot).Ensure(_booted, image.Files, origin, "../../os/default/var"u8.ToArray(), default);
         new KernelDirectories(esp).Add(_booted, kernel, image.Files, default);
         string options = $"root=UUID=1 rw image.version=1 image.always=1 mine=1 composefs=?{_booted}";
