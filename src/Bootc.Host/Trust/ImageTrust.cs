@@ -16,9 +16,8 @@ namespace Bootc.Host.Trust;
 public sealed class ImageTrust(Dir root, Steps steps)
 {
     private const string PolicyVariable = "CONTAINERS_POLICY_JSON";
-
-    // As podman has it: the first that is there is the one that counts.
-    private static readonly string[] Policies = ["etc/containers/policy.json", "usr/share/containers/policy.json"];
+    private const string SystemPolicy = "etc/containers/policy.json";
+    private const string VendorPolicy = "usr/share/containers/policy.json";
 
     /// <summary>Refuses an image that the machine's policy does not accept.</summary>
     /// <param name="source">Where it comes from.</param>
@@ -49,8 +48,8 @@ public sealed class ImageTrust(Dir root, Steps steps)
     /// <summary>The policy and its path; null where there is none and none is needed.</summary>
     private (SignaturePolicy Policy, string Path)? Find(bool isEnforced)
     {
-        string[] paths = Environment.GetEnvironmentVariable(PolicyVariable) is { Length: > 0 } named ? [named.TrimStart('/')] : Policies;
-        foreach (string path in paths)
+        ImmutableArray<string> places = Places(Environment.GetEnvironmentVariable);
+        foreach (string path in places)
         {
             // Through symbolic links: administrators link one of these files to another.
             if (root.TryReadBytesInRoot(path) is { } json)
@@ -67,7 +66,19 @@ public sealed class ImageTrust(Dir root, Steps steps)
             }
         }
 
-        return isEnforced ? throw new BootcException($"a signature policy has to vouch for images here, and there is none: /{paths[0]} is missing") : null;
+        return isEnforced ? throw new BootcException($"a signature policy has to vouch for images here, and there is none: /{(places.Length == 1 ? places[0] : SystemPolicy)} is missing") : null;
+    }
+
+    /// <summary>Where a policy may be, relative to the root: of what is there, the first counts (containers-policy.json(5)).</summary>
+    internal static ImmutableArray<string> Places(Func<string, string?> environment)
+    {
+        if (environment(PolicyVariable) is { Length: > 0 } named)
+        {
+            return [named.TrimStart('/')];
+        }
+
+        string? config = environment("XDG_CONFIG_HOME") is { Length: > 0 } xdg ? xdg : environment("HOME") is { Length: > 0 } home ? $"{home}/.config" : null;
+        return config is null ? [SystemPolicy, VendorPolicy] : [$"{config.TrimStart('/')}/containers/policy.json", SystemPolicy, VendorPolicy];
     }
 
     private async Task<ImmutableArray<SigstoreSignature>> ReadSignaturesAsync(

@@ -29,6 +29,18 @@ public sealed class ImageTrustTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("CONTAINERS_POLICY_JSON=/a/b HOME=/root", "a/b")]
+    [InlineData("HOME=/root", "root/.config/containers/policy.json etc/containers/policy.json usr/share/containers/policy.json")]
+    [InlineData("HOME=/root XDG_CONFIG_HOME=/x", "x/containers/policy.json etc/containers/policy.json usr/share/containers/policy.json")]
+    [InlineData("", "etc/containers/policy.json usr/share/containers/policy.json")]
+    public void A_policy_is_looked_for_where_podman_looks_for_it(string environment, string places)
+    {
+        Dictionary<string, string> variables = environment.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(one => one.Split('=')).ToDictionary(one => one[0], one => one[1]);
+
+        ImageTrust.Places(variables.GetValueOrDefault).Should().Equal(places.Split(' '));
+    }
+
+    [Theory]
     [InlineData(null, false, null)]
     [InlineData(null, true, "a signature policy has to vouch for images here, and there is none: /etc/containers/policy.json is missing")]
     [InlineData(Everything, false, null)]
