@@ -20,6 +20,14 @@ public sealed class SystemdBoot
 
     private const int RandomSeedBytes = 32;
 
+    /// <summary>Where an image has what systemd-boot may enrol for Secure Boot: folders with signed updates of the firmware's variables.</summary>
+    private const string KeysInImage = "/usr/lib/bootc/install/secureboot-keys";
+
+    /// <summary>Where systemd-boot looks for them (systemd-boot(7)).</summary>
+    private const string Keys = "loader/keys";
+
+    private const string KeySuffix = ".auth";
+
     private readonly ImageFiles _files;
     private readonly Inode.RegularFile _loader;
     private readonly string _suffix;
@@ -84,6 +92,12 @@ public sealed class SystemdBoot
             await WriteAsync("loader/random-seed", RandomNumberGenerator.GetBytes(RandomSeedBytes));
         }
 
+        foreach ((string set, string name, Inode.RegularFile key) in FindKeys())
+        {
+            await esp.EnsureDirectoryAsync($"{Keys}/{set}", cancellationToken);
+            await CopyAsync(key, $"{Keys}/{set}/{name}");
+        }
+
         // Its content comes before its name, too: the boot loader would start a kernel by half an entry.
         string path = $"{BootLayout.Entries}/{entry.Name}";
         await WriteAsync(path + UnfinishedSuffix, entry.Content.ToArray());
@@ -103,4 +117,12 @@ public sealed class SystemdBoot
             await esp.WriteFileAsync(path, stream, cancellationToken);
         }
     }
+
+    private IEnumerable<(string Set, string Name, Inode.RegularFile Key)> FindKeys() =>
+        from set in _files.List(KeysInImage)
+        where set.Inode is Inode.Directory
+        from key in ((Inode.Directory)set.Inode).Entries
+        let file = key.Inode as Inode.RegularFile
+        where file is not null && key.Name.ToString().EndsWith(KeySuffix, StringComparison.OrdinalIgnoreCase)
+        select (set.Name.ToString(), key.Name.ToString(), file);
 }

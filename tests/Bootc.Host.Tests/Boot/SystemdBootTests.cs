@@ -60,6 +60,24 @@ public sealed class SystemdBootTests : IDisposable
         (await ReadAsync(removable)).Should().Be("signed");
     }
 
+    [Fact]
+    public async Task Keys_for_secure_boot_come_along_and_nothing_else_from_beside_them()
+    {
+        const string Keys = "/usr/lib/bootc/install/secureboot-keys";
+        _tree.AddFile($"{Directory}/systemd-bootx64.efi");
+        _tree.AddFile($"{Keys}/lab/PK.auth", "platform");
+        _tree.AddFile($"{Keys}/lab/db.auth", "allowed");
+        _tree.AddFile($"{Keys}/lab/db.key", "secret");
+        _tree.AddFile($"{Keys}/README", "read me");
+
+        await InstallAsync(SystemdBoot.Find(_tree.Files(), MachineArchitecture.X64));
+
+        (await ReadAsync("loader/keys/lab/PK.auth")).Should().Be("platform");
+        (await ReadAsync("loader/keys/lab/db.auth")).Should().Be("allowed");
+        (await MtoolsAsync("mdir", "-b", "-/", "::/loader/keys")).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Should().BeEquivalentTo("::/loader/keys/lab/", "::/loader/keys/lab/PK.auth", "::/loader/keys/lab/db.auth");
+    }
+
     [Theory]
     [InlineData("arm64", "systemd-bootx64.efi", "neither /usr/lib/systemd/boot/efi/systemd-bootaa64.efi nor *aa64.efi.signed*")]
     [InlineData("x64", "systemd-bootaa64.efi", "neither /usr/lib/systemd/boot/efi/systemd-bootx64.efi nor *x64.efi.signed*")]
