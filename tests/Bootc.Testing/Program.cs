@@ -29,5 +29,9 @@ internal static class Program
             LabLog.Write(failure.Message);
             return 1;
         }
+        catch (OperationCanceledException)
+        {
+            return 130;
+        }
     }
 }

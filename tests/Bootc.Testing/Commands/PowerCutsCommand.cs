@@ -19,27 +19,30 @@ internal static class PowerCutsCommand
         };
         Option<int?> seed = new("--seed") { Description = "The first seed; by default the one after the last of the report" };
         Command command = new("power-cuts", "Cut the power of machines while they are installed, stage, apply, roll back, collect and are repaired, and see that they come up") { count, report, seed };
-        command.SetAction((parse, _) => RunAsync(parse.GetValue(count), parse.GetValue(report)!, parse.GetValue(seed)));
+        command.SetAction((parse, cancellationToken) => RunAsync(parse.GetValue(count), parse.GetValue(report)!, parse.GetValue(seed), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(int count, FileInfo report, int? seed)
+    private static async Task<int> RunAsync(int count, FileInfo report, int? seed, CancellationToken cancellationToken)
     {
-        await HostPackages.EnsureAsync();
+        await HostPackages.EnsureAsync(cancellationToken);
         Directory.CreateDirectory(report.DirectoryName!);
         if (!report.Exists)
         {
-            await File.WriteAllTextAsync(report.FullName, $"{Heading}\n");
+            await File.WriteAllTextAsync(report.FullName, $"{Heading}\n", cancellationToken);
         }
 
-        string[] before = await File.ReadAllLinesAsync(report.FullName);
+        string[] before = await File.ReadAllLinesAsync(report.FullName, cancellationToken);
         int first = seed ?? before.Skip(1).Select(line => int.Parse(line.Split(" | ")[0])).DefaultIfEmpty(-1).Max() + 1;
         await using PowerCutLab lab = await PowerCutLab.StartAsync();
         using SemaphoreSlim writing = new(1);
         int bad = 0;
-        await Parallel.ForEachAsync(Enumerable.Range(first, count), new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (next, _) =>
+        ParallelOptions options = new() { MaxDegreeOfParallelism = 2, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(Enumerable.Range(first, count), options, async (next, _) =>
         {
             PowerCutOutcome outcome = await lab.RunAsync(PowerCut.Of(next));
+            // Ctrl-C ends the machines, which says nothing of them.
+            cancellationToken.ThrowIfCancellationRequested();
             await writing.WaitAsync(CancellationToken.None);
             await File.AppendAllTextAsync(report.FullName, $"{outcome}\n", CancellationToken.None);
             Console.WriteLine(outcome);
@@ -47,7 +50,7 @@ internal static class PowerCutsCommand
             writing.Release();
         });
 
-        string[] all = await File.ReadAllLinesAsync(report.FullName);
+        string[] all = await File.ReadAllLinesAsync(report.FullName, cancellationToken);
         Console.WriteLine($"{all.Length - 1} cuts in {report.FullName}, {all.Skip(1).Count(line => !line.EndsWith(" | good", StringComparison.Ordinal))} of them bad");
         return bad == 0 ? 0 : 1;
     }
