@@ -34,7 +34,7 @@ public sealed class BootOverrideTests : IAsyncLifetime
         RollbackResult rollback = _machine.Rollback();
 
         rollback.Next.Id.Should().Be(first, "it is done all the same: what overrides it may be gone by then");
-        rollback.Overrides.Should().Equal(expected);
+        rollback.Warnings.Should().Equal(expected);
         _machine.Status().RollbackQueued.Should().BeTrue();
     }
 
@@ -42,7 +42,7 @@ public sealed class BootOverrideTests : IAsyncLifetime
     public async Task All_of_them_are_named_at_once_and_none_when_they_are_gone()
     {
         await UpdateAsync();
-        _machine.Rollback().Overrides.Should().BeEmpty();
+        _machine.Rollback().Warnings.Should().BeEmpty();
         Set(OneShot, "once.conf");
         Set(Default, "always.conf");
         Set(LoaderConf, "another*");
@@ -51,13 +51,13 @@ public sealed class BootOverrideTests : IAsyncLifetime
             problem => problem.Should().Contain($"{OneShot} makes the boot loader start once.conf,"),
             problem => problem.Should().Contain($"{Default} makes the boot loader start always.conf,"),
             problem => problem.Should().Contain("loader.conf on the boot partition makes the boot loader start another*,"));
-        _machine.Rollback().Overrides.Should().Equal(_machine.Status().Problems);
+        _machine.Rollback().Warnings.Should().Equal(_machine.Status().Problems);
 
         // What bootctl does to unset them.
         Directory.Delete(_machine["root/sys/firmware/efi/efivars"], recursive: true);
         File.WriteAllText(_machine["esp/loader/loader.conf"], "timeout 3\n");
         _machine.Status().Problems.Should().BeEmpty();
-        _machine.Rollback().Overrides.Should().BeEmpty();
+        _machine.Rollback().Warnings.Should().BeEmpty();
     }
 
     [Theory]
