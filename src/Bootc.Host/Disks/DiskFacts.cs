@@ -58,12 +58,11 @@ public sealed record DiskFacts(
         else
         {
             using BlockDevice device = BlockDevice.Open(path);
+            // udev reads the partition table again whenever somebody closes the disk, as is done here, too; meanwhile there are no partitions. Where
+            // it is at that for longer, or somebody else has the lock, what is seen has to do.
+            device.TryLock();
             size = device.Size;
-            if (!CanBeClaimed(path))
-            {
-                holders.Add("a mount or another claim, perhaps out of this container's sight");
-            }
-
+            holders.AddRange(CanBeClaimed(path) ? [] : ["a mount or another claim, perhaps out of this container's sight"]);
             foreach (string each in BlockDevice.Partitions(path).Select(p => p.Path).Prepend(path))
             {
                 using Fd open = Fd.OpenRead(each);

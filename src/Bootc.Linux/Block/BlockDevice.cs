@@ -52,16 +52,23 @@ public sealed unsafe class BlockDevice : IDisposable
         FileStatus status = node.Status();
         using Dir? sys = Dir.TryOpen($"/sys/dev/block/{status.RdevMajor}:{status.RdevMinor}");
         List<PartitionNode> partitions = [];
-        foreach (DirEntry entry in sys?.Entries() ?? [])
+        foreach (DirEntry entry in (sys?.Entries() ?? []).Where(entry => entry.Kind == FileKind.Directory))
         {
-            using Dir? child = entry.Kind == FileKind.Directory ? sys!.TryOpenDir(entry.Name) : null;
-            if (child?.TryReadText("partition") is { } number)
+            try
             {
-                partitions.Add(new(
-                    int.Parse(number.Trim(), CultureInfo.InvariantCulture),
-                    $"/dev/{entry.Text}",
-                    long.Parse(child.ReadText("start").Trim(), CultureInfo.InvariantCulture) * 512,
-                    long.Parse(child.ReadText("size").Trim(), CultureInfo.InvariantCulture) * 512));
+                using Dir? child = sys!.TryOpenDir(entry.Name);
+                if (child?.TryReadText("partition") is { } number)
+                {
+                    partitions.Add(new(
+                        int.Parse(number.Trim(), CultureInfo.InvariantCulture),
+                        $"/dev/{entry.Text}",
+                        long.Parse(child.ReadText("start").Trim(), CultureInfo.InvariantCulture) * 512,
+                        long.Parse(child.ReadText("size").Trim(), CultureInfo.InvariantCulture) * 512));
+                }
+            }
+            catch (SyscallException e) when (e.Errno is Errno.ENODEV or Errno.ENOENT)
+            {
+                // The kernel forgot it meanwhile.
             }
         }
 
