@@ -92,11 +92,7 @@ public sealed class SystemdBoot
             await WriteAsync("loader/random-seed", RandomNumberGenerator.GetBytes(RandomSeedBytes));
         }
 
-        foreach ((string set, string name, Inode.RegularFile key) in FindKeys())
-        {
-            await esp.EnsureDirectoryAsync($"{Keys}/{set}", cancellationToken);
-            await CopyAsync(key, $"{Keys}/{set}/{name}");
-        }
+        await CopyKeysAsync(esp, cancellationToken);
 
         // Its content comes before its name, too: the boot loader would start a kernel by half an entry.
         string path = $"{BootLayout.Entries}/{entry.Name}";
@@ -118,11 +114,19 @@ public sealed class SystemdBoot
         }
     }
 
-    private IEnumerable<(string Set, string Name, Inode.RegularFile Key)> FindKeys() =>
-        from set in _files.List(KeysInImage)
-        where set.Inode is Inode.Directory
-        from key in ((Inode.Directory)set.Inode).Entries
-        let file = key.Inode as Inode.RegularFile
-        where file is not null && key.Name.ToString().EndsWith(KeySuffix, StringComparison.OrdinalIgnoreCase)
-        select (set.Name.ToString(), key.Name.ToString(), file);
+    private async Task CopyKeysAsync(IBootFilesystem esp, CancellationToken cancellationToken)
+    {
+        foreach (DirectoryEntry set in _files.List(KeysInImage))
+        {
+            foreach (DirectoryEntry key in (set.Inode as Inode.Directory)?.Entries ?? [])
+            {
+                if (key.Inode is Inode.RegularFile file && key.Name.ToString().EndsWith(KeySuffix, StringComparison.OrdinalIgnoreCase))
+                {
+                    await esp.EnsureDirectoryAsync($"{Keys}/{set.Name}", cancellationToken);
+                    using Stream content = _files.Open(file);
+                    await esp.WriteFileAsync($"{Keys}/{set.Name}/{key.Name}", content, cancellationToken);
+                }
+            }
+        }
+    }
 }

@@ -24,7 +24,7 @@ public sealed record Aleph(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Image,
     string Digest,
     [property: JsonPropertyName("target-image")] string? TargetImage,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] SortedDictionary<string, string>? Labels,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, string>? Labels,
     string? Version,
     DateTimeOffset? Timestamp,
     string Kernel,

@@ -197,7 +197,7 @@ public sealed class Install(Programs programs, Steps steps)
             source.Name.StartsWith("/tmp", StringComparison.Ordinal) ? null : source.ToString(),
             imported.Source.ManifestDigest.ToString(),
             plan.TargetImage,
-            labels.Count == 0 ? null : new(labels.ToDictionary(), StringComparer.Ordinal),
+            labels.Count == 0 ? null : labels,
             labels.GetValueOrDefault(VersionLabel),
             imported.Source.Config.Created,
             proc.ReadText("osrelease").Trim(),
