@@ -99,8 +99,12 @@ public static class ComposefsMount
         return context.SetFlag("ro").Set("source", source).Mount(MountFlags.ReadOnly);
     }
 
-    // Only what images/ names is an image: an object that somebody managed to store must not be mountable by its digest alone.
-    private static Fd OpenImage(Dir repository, ObjectId id)
+    /// <summary>
+    /// Opens the file of an image as a boot finds it. Only what <c>images/</c> names is one: an object that somebody managed to store must not be
+    /// mountable by its digest alone.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The image is missing or is not what its name says.</exception>
+    public static Fd OpenImage(Dir repository, ObjectId id)
     {
         string name = $"images/{id}";
         string wanted = $"../objects/{id.ObjectPath}";

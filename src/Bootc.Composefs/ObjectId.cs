@@ -77,6 +77,9 @@ public sealed class ObjectId : IEquatable<ObjectId>
 
     public override int GetHashCode() => BitConverter.ToInt32(_digest);
 
+    /// <summary>As many of its digits as tell deployments apart, for people.</summary>
+    public string Abbreviated => $"{ToString()[..12]}…";
+
     /// <summary>The digest in lower-case hex.</summary>
     public override string ToString() => Convert.ToHexStringLower(Digest);
 

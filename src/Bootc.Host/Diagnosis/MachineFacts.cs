@@ -12,8 +12,6 @@ namespace Bootc.Host.Diagnosis;
 /// </summary>
 internal sealed class MachineFacts
 {
-    private const int ShortId = 12;
-
     private readonly Dictionary<ObjectId, Origin> _origins = [];
     private Aleph? _aleph;
 
@@ -90,7 +88,7 @@ internal sealed class MachineFacts
     public string NameOf(ObjectId id) =>
         id.Equals(Machine.Booted.Id) ? "the booted deployment"
         : id.Equals(Staged?.Id) ? "the staged deployment"
-        : $"deployment {id.ToString()[..ShortId]}…";
+        : $"deployment {id.Abbreviated}";
 
     /// <summary>
     /// The update source of a deployment: what its origin says, else what is remembered of it, else what the others follow. Null where

@@ -66,9 +66,6 @@ public sealed record HostStatus(DeploymentStatus? Booted)
     /// <summary>One reading.</summary>
     private sealed class Reading(Machine machine)
     {
-        /// <summary>Of the digits of an id, as many as tell deployments apart.</summary>
-        private const int IdShown = 12;
-
         private readonly List<string> _problems = [];
         private readonly string _bootLoader = LoaderInfo.Read(machine.Root);
 
@@ -112,7 +109,7 @@ public sealed record HostStatus(DeploymentStatus? Booted)
             DeploymentRecord record = machine.Deployments.Read(id);
             if (record.Damage is { } damage)
             {
-                _problems.Add($"the deployment {id.ToString()[..IdShown]}… is damaged: {damage}");
+                _problems.Add($"the deployment {id.Abbreviated} is damaged: {damage}");
             }
 
             return new(id, record.Image, record.Origin?.BootType ?? "bls", record.Origin?.BootDigest, _bootLoader, machine.Booted.VerityOptional, record.Damage);

@@ -1,5 +1,4 @@
 using Bootc.Composefs;
-using Bootc.Composefs.Store;
 using Bootc.Host.Boot;
 using Bootc.Host.Deployments;
 using Bootc.Host.Health;
@@ -95,13 +94,14 @@ public sealed class Rollback(Machine machine, Steps steps)
             return $"{machine.Sysroot.Path}/{etc}";
         }
 
-        using (Dir directory = machine.Sysroot.OpenDir(StateLayout.Repository))
-        using (Repository repository = Repository.Open(directory, VerityMode.Optional))
+        try
         {
-            if (!repository.Images.Contains(id) || !repository.Objects.Contains(id))
-            {
-                return $"its image {id}";
-            }
+            using Dir repository = machine.Sysroot.OpenDir(StateLayout.Repository);
+            ComposefsMount.OpenImage(repository, id).Dispose();
+        }
+        catch (Exception e) when (Failure.IsExpected(e))
+        {
+            return $"its image {id}";
         }
 
         return entry.Initrd.Prepend(entry.Linux).FirstOrDefault(file => !machine.Esp!.Exists(file.TrimStart('/'))) is { } gone ? $"{gone} on the boot partition" : null;

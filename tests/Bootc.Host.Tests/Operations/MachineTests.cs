@@ -405,6 +405,7 @@ public sealed class MachineTests : IAsyncLifetime
     [InlineData("garbage", null)]
     [InlineData("no origin", "*.origin is missing")]
     [InlineData("no manifest", "*oci-manifest-*")]
+    [InlineData("no meta.json", null)]
     [InlineData("an entry of another system", null)]
     public async Task A_rollback_goes_on_with_other_damage_and_names_that_of_what_boots_next(string damage, string? warning)
     {
@@ -496,6 +497,9 @@ public sealed class MachineTests : IAsyncLifetime
                 break;
             case "no state":
                 Directory.Delete(_machine[$"sysroot/state/deploy/{first}"], recursive: true);
+                break;
+            case "no meta.json":
+                File.Delete(_machine["sysroot/composefs/meta.json"]);
                 break;
             case "no image":
                 File.Delete(_machine[$"sysroot/composefs/images/{first}"]);

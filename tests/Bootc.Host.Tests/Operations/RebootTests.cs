@@ -1,13 +1,12 @@
 using Bootc.Composefs;
 using Bootc.Host.Operations;
-using Microsoft.Extensions.Logging;
 
 namespace Bootc.Host.Tests.Operations;
 
 /// <summary>Which reboot is started, by what is called.</summary>
 public sealed class RebootTests : IAsyncLifetime
 {
-    private readonly Calls _calls = new();
+    private readonly StartedPrograms _started = new();
     private MachineFolders _machine = null!;
 
     public async Task InitializeAsync()
@@ -30,7 +29,7 @@ public sealed class RebootTests : IAsyncLifetime
         await RebootAsync(_machine.Rollback(), softReboot: null, apply: true);
         await RebootAsync(_machine.Rollback(), SoftRebootMode.Required, apply: true);
 
-        _calls.Made.Should().HaveCount(2).And.AllSatisfy(call => call.Should().Contain("systemctl reboot"));
+        _started.Should().HaveCount(2).And.AllSatisfy(call => call.Should().Contain("systemctl reboot"));
     }
 
     [Fact]
@@ -39,7 +38,7 @@ public sealed class RebootTests : IAsyncLifetime
         await RebootAsync(_machine.Rollback(), softReboot: null, apply: false);
         await RebootAsync(_machine.Rollback(), SoftRebootMode.Auto, apply: false);
 
-        _calls.Made.Should().BeEmpty();
+        _started.Should().BeEmpty();
     }
 
     [Fact]
@@ -55,27 +54,13 @@ public sealed class RebootTests : IAsyncLifetime
 
     private Task<bool> SoftRebootAsync(ObjectId target) => _machine.WithAsync(async machine =>
     {
-        await new Reboot(machine, new Programs(_calls), Steps.Silent).RunSoftAsync(target, apply: false, CancellationToken.None);
+        await new Reboot(machine, new Programs(_started), Steps.Silent).RunSoftAsync(target, apply: false, CancellationToken.None);
         return true;
     });
 
     private Task<bool> RebootAsync(RollbackResult rollback, SoftRebootMode? softReboot, bool apply) => _machine.WithAsync(async machine =>
     {
-        await new Reboot(machine, new Programs(_calls), Steps.Silent).RunAsync(rollback, softReboot, apply, CancellationToken.None);
+        await new Reboot(machine, new Programs(_started), Steps.Silent).RunAsync(rollback, softReboot, apply, CancellationToken.None);
         return true;
     });
-
-    /// <summary>What programs were run, by what is logged of it.</summary>
-    private sealed class Calls : ILogger<Programs>
-    {
-        public List<string> Made { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Made.Add(formatter(state, exception));
-    }
 }

@@ -3,7 +3,6 @@ using Bootc.Composefs;
 using Bootc.Host.Operations;
 using Bootc.Host.Tests.Images.Import;
 using Bootc.Oci;
-using Microsoft.Extensions.Logging;
 
 namespace Bootc.Host.Tests.Operations;
 
@@ -167,16 +166,4 @@ public sealed class SoftRebootTests : IAsyncLifetime
         .. new[] { $"etc/selinux/{type}", $"etc/selinux/{type}/contexts", $"etc/selinux/{type}/contexts/files" }.Select(TestLayout.Directory),
         TestLayout.File($"etc/selinux/{type}/contexts/files/file_contexts", "/.*\t<<none>>\n"),
     ];
-
-    /// <summary>The programs that were started, as <see cref="Programs"/> logs them.</summary>
-    private sealed class StartedPrograms : List<string>, ILogger<Programs>
-    {
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Add(formatter(state, exception).Replace("running ", "", StringComparison.Ordinal));
-    }
 }
