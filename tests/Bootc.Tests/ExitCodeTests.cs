@@ -192,6 +192,17 @@ public class ExitCodeTests
         return (code, output.ToString(), error.ToString());
     }
 
+    /// <summary>As root that is one that is too large; for others it is any that root wrote.</summary>
+    [Fact]
+    public async Task A_file_of_logins_that_cannot_be_read_stands_in_the_way_of_no_other_command()
+    {
+        const string WithLogins = "mount -t tmpfs tmpfs /run && mkdir -p /run/ostree && truncate -s 2M /run/ostree/auth.json && exec \"$@\"";
+
+        string help = await LabProgram.RunAsync("unshare", ["-m", "sh", "-ec", WithLogins, "sh", .. BuiltProgram.Command, "--help"]);
+
+        help.Should().Contain("upgrade");
+    }
+
     [Fact]
     public async Task Files_have_the_modes_that_they_are_made_with_whatever_the_umask_of_the_user_is()
     {
