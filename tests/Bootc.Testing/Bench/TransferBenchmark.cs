@@ -27,12 +27,16 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
     {
         string bootc = (await Product.Instance).Bootc;
         await images.PushAsync(registry, cancellationToken);
-        await measurements.MeasureAsync("The floor: single steps of a pull, each alone", Floor(), look: null, cancellationToken);
+        IReadOnlyList<Series> floor = await measurements.MeasureAsync("The floor: single steps of a pull, each alone", Floor(), look: null, cancellationToken);
         foreach (string format in TransferImages.Formats)
         {
             IReadOnlyList<Series> all = await measurements.MeasureAsync(
                 $"Pull and import, {format}, few large layers", Pulls(bootc, format, isWhole: format == "gzip"), RememberObjects, cancellationToken);
             WriteWritten(report, all[0]);
+            if (format == "gzip")
+            {
+                WriteDistance(report, floor, all[0]);
+            }
         }
 
         await measurements.MeasureAsync("Pull and import, gzip, many small layers", Pulls(bootc, "gzip-many", isWhole: false), look: null, cancellationToken);
@@ -121,6 +125,19 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
             report.WriteLine(
                 $"{bootc.Contestant.Name}: for {left.Bytes / 1e6:F1} MB of objects, the EROFS image and the splitstreams among them, which are {left.InBlocks / 1e6:F1} MB in whole blocks, "
                 + $"{written / 1e6:F1} MB handed to the kernel ({written / left.InBlocks:F2}) and {disk / 1e6:F1} MB to the disk ({disk / left.InBlocks:F2})");
+        }
+    }
+
+    /// <summary>No pull can be faster than its slowest step, nor than all of them when no processor ever waits.</summary>
+    private static void WriteDistance(BenchReport report, IReadOnlyList<Series> floor, Series bootc)
+    {
+        if (bootc.HasRun && floor.All(step => step.HasRun))
+        {
+            double slowest = floor.Max(step => step.Of(run => run.Returned).Median);
+            double together = floor.Sum(step => step.Of(run => run.Processor).Median) / Environment.ProcessorCount;
+            double taken = bootc.Of(run => run.Durable).Median;
+            report.WriteLine(
+                $"{bootc.Contestant.Name}: {taken:F2} s, {taken / slowest:F2} times the slowest step of the floor alone, {taken / together:F2} times all of them on {Environment.ProcessorCount} processors that never wait");
         }
     }
 
