@@ -41,7 +41,10 @@ public sealed class CrashStateJudge(Recording recording, Scratch scratch)
     /// <param name="esp">The file with the boot partition.</param>
     /// <param name="root">The file with the root.</param>
     /// <param name="restores">Whether what was being removed is wanted again.</param>
-    public async Task<string?> ConvergeAsync(string operation, Expectation expected, string esp, string root, bool restores)
+    public async Task<string?> ConvergeAsync(string operation, Expectation expected, string esp, string root, bool restores) =>
+        await GoOnAndLookAsync(operation, expected, esp, root, restores) ?? await CheckFilesystemAsync(scratch[root]);
+
+    private async Task<string?> GoOnAndLookAsync(string operation, Expectation expected, string esp, string root, bool restores)
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("bootc-esp");
         try
@@ -71,6 +74,19 @@ public sealed class CrashStateJudge(Recording recording, Scratch scratch)
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    /// <summary>The root's own checker, after the kernel has replayed the journal and everything was written.</summary>
+    private async Task<string?> CheckFilesystemAsync(string image)
+    {
+        (string program, string[] arguments) = recording.Facts.Filesystem switch
+        {
+            "ext4" => ("e2fsck", ["-f", "-n", image]),
+            "xfs" => ("xfs_repair", ["-n", image]),
+            _ => ("btrfs", (string[])["check", "--readonly", image]),
+        };
+        ProgramOutput check = await LabProgram.TryRunAsync(program, arguments);
+        return check.ExitCode == 0 ? null : $"{program}: {check}";
     }
 
     /// <summary>What the machine does next, and the menu that this has to lead to.</summary>
