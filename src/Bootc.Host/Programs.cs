@@ -1,9 +1,9 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
+using System.Text;
 using Bootc.Linux;
 using CliWrap;
-using CliWrap.Buffered;
 using Microsoft.Extensions.Logging;
 
 namespace Bootc.Host;
@@ -13,6 +13,15 @@ namespace Bootc.Host;
 /// <param name="Output">Its standard output.</param>
 /// <param name="LastWords">The end of what it wrote, for an error message: empty, or after a colon.</param>
 public sealed record ProgramResult(int ExitCode, string Output, string LastWords);
+
+/// <summary>A program was ended because the token asked for it.</summary>
+/// <param name="lastWords">The end of what it had written, as in <see cref="ProgramResult"/>.</param>
+/// <param name="cause">What ended it.</param>
+public sealed class ProgramEndedException(string lastWords, OperationCanceledException cause) : OperationCanceledException(cause.Message, cause, cause.CancellationToken)
+{
+    /// <summary>The end of what it had written: empty, or after a colon.</summary>
+    public string LastWords { get; } = lastWords;
+}
 
 /// <summary>The only place from which other programs are run: by a list of arguments, never through a shell.</summary>
 public sealed class Programs(ILogger<Programs> logger)
@@ -121,24 +130,34 @@ public sealed class Programs(ILogger<Programs> logger)
     private async Task<ProgramResult> ExecuteAsync(
         string program, IReadOnlyList<string> arguments, PipeSource input, IReadOnlyDictionary<string, string?>? environment, CancellationToken cancellationToken)
     {
+        StringBuilder output = new();
+        StringBuilder error = new();
         Command command = Cli.Wrap(program)
             .WithArguments(arguments)
             .WithEnvironmentVariables(environment ?? new Dictionary<string, string?>())
             .WithStandardInputPipe(input)
+            .WithStandardOutputPipe(PipeTarget.ToStringBuilder(output))
+            .WithStandardErrorPipe(PipeTarget.ToStringBuilder(error))
             .WithValidation(CommandResultValidation.None);
         logger.LogDebug("running {Program} {Arguments}", program, string.Join(' ', arguments));
-        BufferedCommandResult result;
         try
         {
-            result = await command.ExecuteBufferedAsync(cancellationToken);
+            CommandResult result = await command.ExecuteAsync(cancellationToken);
+            return new(result.ExitCode, output.ToString(), LastWords());
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new ProgramEndedException(LastWords(), e);
         }
         catch (Win32Exception e)
         {
             throw new BootcException($"this step needs the program {program}, which could not be started", e);
         }
 
-        string words = $"{result.StandardOutput.Trim()} {result.StandardError.Trim()}".Trim().ReplaceLineEndings("; ");
-        words = words.Length > LastWordsLimit ? $": … {words[^LastWordsLimit..]}" : words.Length > 0 ? $": {words}" : "";
-        return new(result.ExitCode, result.StandardOutput, words);
+        string LastWords()
+        {
+            string words = $"{output.ToString().Trim()} {error.ToString().Trim()}".Trim().ReplaceLineEndings("; ");
+            return words.Length > LastWordsLimit ? $": … {words[^LastWordsLimit..]}" : words.Length > 0 ? $": {words}" : "";
+        }
     }
 }

@@ -85,6 +85,12 @@ public sealed class CrashStateJudge(Recording recording, Scratch scratch)
             "xfs" => ("xfs_repair", ["-n", image]),
             _ => ("btrfs", (string[])["check", "--readonly", image]),
         };
+        // A program that another judge was starting may have held the mount for a moment longer.
+        for (int tries = 0; tries < 200 && await LabProgram.RunAsync("losetup", ["-j", image]) != ""; tries++)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50));
+        }
+
         ProgramOutput check = await LabProgram.TryRunAsync(program, arguments);
         return check.ExitCode == 0 ? null : $"{program}: {check}";
     }

@@ -48,6 +48,7 @@ public sealed partial class UnitTests
     [InlineData("bootc-bless-boot.service", "After: boot-complete.target")]
     [InlineData("bootc-bless-boot.service", "After: multi-user.target")]
     [InlineData("bootc-bless-boot.service", "OnFailure: bootc-boot-failed.service")]
+    [InlineData("bootc-boot-failed.service", "OnFailure: bootc-reboot-counted.service")]
     [InlineData("bootc-reboot-counted.service", "WantedBy: emergency.target")]
     [InlineData("bootc-reboot-counted.service", "ConditionPathExists: !/run/bootc/blessed")]
     [InlineData("bootc-status-updated.path", "Triggers: bootc-status-updated.target")]

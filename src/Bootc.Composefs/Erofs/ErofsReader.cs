@@ -1,5 +1,6 @@
 using System.Buffers;
 using Bootc.Composefs.Tree;
+using Bootc.Linux;
 
 namespace Bootc.Composefs.Erofs;
 
@@ -37,6 +38,14 @@ public sealed class ErofsReader
         }
 
         return new ErofsReader(image).ReadTree();
+    }
+
+    /// <summary>The version of an image. One that does not begin as an image does, or has other blocks than it says there, is none.</summary>
+    public static ErofsVersion ReadVersion(Fd image)
+    {
+        byte[] head = new byte[ErofsFormat.BlockSize];
+        image.ReadAt(head, 0);
+        return Superblock.Read(head, image.Status().Size).Version;
     }
 
     private FileTree ReadTree()

@@ -24,7 +24,7 @@ internal sealed class ImageView
     {
         _image = image;
         _budget = image.Length;
-        Superblock = Superblock.Read(image.Span);
+        Superblock = Superblock.Read(image.Span, image.Length);
     }
 
     public Superblock Superblock { get; }

@@ -20,11 +20,13 @@ internal readonly record struct Superblock(
     }
 
     /// <summary>Reads and checks both headers; <see cref="InvalidDataException"/> if this is no composefs image we know.</summary>
-    public static Superblock Read(ReadOnlySpan<byte> image)
+    /// <param name="image">At least the first block of the image.</param>
+    /// <param name="size">How many bytes the image has.</param>
+    public static Superblock Read(ReadOnlySpan<byte> image, long size)
     {
-        if (image.Length < ErofsFormat.BlockSize || image.Length % ErofsFormat.BlockSize != 0)
+        if (size < ErofsFormat.BlockSize || size % ErofsFormat.BlockSize != 0)
         {
-            throw new InvalidDataException($"image of {image.Length} bytes is not a positive number of {ErofsFormat.BlockSize}-byte blocks");
+            throw new InvalidDataException($"image of {size} bytes is not a positive number of {ErofsFormat.BlockSize}-byte blocks");
         }
 
         uint version = BinaryPrimitives.ReadUInt32LittleEndian(image[12..]);
@@ -39,7 +41,7 @@ internal readonly record struct Superblock(
         ReadOnlySpan<byte> b = image.Slice(ErofsFormat.SuperblockOffset, Size);
         Expect("EROFS magic", ErofsFormat.SuperblockMagic, BinaryPrimitives.ReadUInt32LittleEndian(b));
         Expect("block size bits", ErofsFormat.BlockBits, b[12]);
-        Expect("block count", (uint)(image.Length / ErofsFormat.BlockSize), BinaryPrimitives.ReadUInt32LittleEndian(b[36..]));
+        Expect("block count", (uint)(size / ErofsFormat.BlockSize), BinaryPrimitives.ReadUInt32LittleEndian(b[36..]));
         Expect("meta block", 0, BinaryPrimitives.ReadUInt32LittleEndian(b[40..]));
         Expect("incompatible features", 0, BinaryPrimitives.ReadUInt32LittleEndian(b[80..]));
 

@@ -285,7 +285,7 @@ public sealed class Repository : IDisposable
         using Fd? file = root.TryOpenFile($"{ObjectsName}/{image.ObjectPath}");
         try
         {
-            return file is null ? ErofsVersion.V1 : Superblock.Read(file.ReadAll(ErofsReader.MaxImageSize)).Version;
+            return file is null ? ErofsVersion.V1 : ErofsReader.ReadVersion(file);
         }
         catch (InvalidDataException)
         {

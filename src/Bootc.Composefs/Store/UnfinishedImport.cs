@@ -4,8 +4,8 @@ namespace Bootc.Composefs.Store;
 
 /// <summary>
 /// What an import that was interrupted had by then, in <c>partial/</c>, so that the next one need not fetch it again: streams that were finished and
-/// have no name yet, and files that others keep there. Nothing in it is synced, so nothing in it is trusted: after a power cut any of it may be
-/// cut short.
+/// have no name yet, and files that others keep there. Nothing in it is trusted: hardly anything of it is synced, and after a power
+/// cut any of it may be cut short.
 /// </summary>
 public sealed class UnfinishedImport : IDisposable
 {
@@ -80,6 +80,9 @@ public sealed class UnfinishedImport : IDisposable
             return null;
         }
     }
+
+    /// <summary>Makes durable all that was imported so far, where another sync would cost less than to fetch it again.</summary>
+    public void Sync() => _repository.Root.SyncFilesystem();
 
     /// <summary>Removes all of it: what was to be imported is published or refused, and what others left is older.</summary>
     public void Clear()

@@ -45,7 +45,8 @@ public sealed class BootEntries(Dir esp)
     /// <item><c>entries</c> and <c>entries.staged</c> change places.</item>
     /// <item>Barrier: the exchange is on the disk. Nothing is unlinked before it, as FAT has no order of its own: the old entries could
     /// be gone while the disk still boots by them.</item>
-    /// <item>The old entries are removed. What a power cut leaves of them is removed by the first step of the next change.</item>
+    /// <item>The old entries are removed, and folders that others keep among them move over. What a power cut leaves of this is done by the first step
+    /// of the next change.</item>
     /// </list>
     /// </remarks>
     public void Commit(BootMenu menu)
@@ -53,7 +54,7 @@ public sealed class BootEntries(Dir esp)
         Stage(menu);
         esp.Exchange(BootLayout.Entries, BootLayout.StagedEntries);
         Barrier();
-        ClearStaged();
+        RemoveStaged();
     }
 
     /// <summary>Removes the entries that wait for the next change.</summary>
@@ -92,21 +93,50 @@ public sealed class BootEntries(Dir esp)
             return;
         }
 
+        using (Dir? staged = esp.TryOpenDir(BootLayout.StagedEntries))
+        {
+            if (staged?.Entries().Any() != true)
+            {
+                return;
+            }
+        }
+
+        // Whoever made the exchange that left them may have been killed before its barrier: then they are still what the disk boots by.
+        Barrier();
+        RemoveStaged();
+    }
+
+    /// <summary>Folders are nobody's that is known, so they are never removed: they came here by an exchange, and go back to the live entries.</summary>
+    private void RemoveStaged()
+    {
         using Dir? staged = esp.TryOpenDir(BootLayout.StagedEntries);
         foreach (DirEntry entry in staged?.Entries() ?? [])
         {
-            staged!.TryRemoveTree(entry.Name);
+            if (entry.Kind == FileKind.Directory)
+            {
+                string live = $"{BootLayout.Entries}/{entry.Text}";
+                esp.Rename($"{BootLayout.StagedEntries}/{entry.Text}", esp.Exists(live) ? FreeName() : live);
+            }
+            else
+            {
+                staged!.TryRemoveFile(entry.Name);
+            }
         }
     }
 
     private void RebuildLive()
     {
         BootMenu live = Read();
+        if (esp.Exists(Rebuilt))
+        {
+            // Of one that a power cut ended, and perhaps the clusters of the live entries, too.
+            esp.Rename(Rebuilt, FreeName());
+        }
+
         using (Dir rebuilt = esp.EnsureDir(Rebuilt))
         {
             foreach (BootEntryFile file in live.Files.Reverse())
             {
-                rebuilt.TryRemoveFile(file.Name);
                 using Fd output = rebuilt.CreateFile(file.Name);
                 output.Write(file.Content.Span);
             }

@@ -12,6 +12,7 @@ namespace Bootc.Host.Boot;
 public sealed class KernelDirectories(Dir esp)
 {
     private const string Unfinished = "bootc_unfinished-";
+    private const string NewSuffix = ".new";
     private const int CopyBuffer = 1 << 20;
 
     /// <summary>Directory entries, the cluster ends of two files, and what the boot entries take.</summary>
@@ -37,9 +38,11 @@ public sealed class KernelDirectories(Dir esp)
     public bool HasRoomFor(KernelFiles kernel) => esp.FreeBytes >= BytesFor(kernel);
 
     /// <summary>Refuses, with the numbers, a kernel that has no room; nothing is written.</summary>
-    public void RequireRoomFor(KernelFiles kernel)
+    /// <param name="kernel">What is to be copied.</param>
+    /// <param name="freed">The names of directories that would be removed for it.</param>
+    public void RequireRoomFor(KernelFiles kernel, ImmutableArray<string> freed)
     {
-        if (!HasRoomFor(kernel))
+        if (esp.FreeBytes + freed.Sum(BytesOf) < BytesFor(kernel))
         {
             throw new BootcException(string.Create(
                 CultureInfo.InvariantCulture,
@@ -53,31 +56,69 @@ public sealed class KernelDirectories(Dir esp)
     public void Add(ObjectId deployment, KernelFiles kernel, ImageFiles files, CancellationToken cancellationToken) =>
         Put(BootLayout.KernelDirectory(deployment), kernel, files, cancellationToken);
 
-    /// <summary>As <see cref="Add"/>, under a name that entries know already; what is there of that name stays until the new one is whole.</summary>
+    /// <summary>As <see cref="Add"/>, under a name that entries may know already; what is there of that name stays until the new one is whole.</summary>
     public void Put(string name, KernelFiles kernel, ImageFiles files, CancellationToken cancellationToken)
     {
-        string unfinished = Unfinished + name[BootLayout.KernelPrefix.Length..];
         esp.TryMakeDir("EFI");
         using Dir parent = esp.EnsureDir(BootLayout.Kernels);
-        parent.TryRemoveTree(unfinished);
-        using (Dir directory = parent.EnsureDir(unfinished))
+        using (Dir? existing = parent.TryOpenDir(name))
         {
-            Copy(kernel.Vmlinuz, BootLayout.Vmlinuz);
-            Copy(kernel.Initramfs, BootLayout.Initrd);
-
-            void Copy(Inode.RegularFile file, string to)
+            if (existing is not null)
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                using Stream content = files.Open(file);
-                using FileStream output = directory.CreateFile(to).IntoStream(FileAccess.Write);
-                content.CopyTo(output, CopyBuffer);
+                Replace(existing, kernel, files, cancellationToken);
+                return;
             }
         }
 
+        string unfinished = Unfinished + name[BootLayout.KernelPrefix.Length..];
+        parent.TryRemoveTree(unfinished);
+        using (Dir directory = parent.EnsureDir(unfinished))
+        {
+            Copy(kernel.Vmlinuz, directory, BootLayout.Vmlinuz, files, cancellationToken);
+            Copy(kernel.Initramfs, directory, BootLayout.Initrd, files, cancellationToken);
+        }
+
+        Barrier();
+        parent.TryRemoveFile(name);
+        parent.Rename(unfinished, name);
+    }
+
+    /// <summary>
+    /// File by file: what is there may still boot, so it goes only when the exchange is on the disk. That is a write of one sector: with its
+    /// dots, four names of two slots each, the directory takes ten of the sixteen there.
+    /// </summary>
+    private void Replace(Dir directory, KernelFiles kernel, ImageFiles files, CancellationToken cancellationToken)
+    {
+        foreach ((Inode.RegularFile file, string name) in ((Inode.RegularFile, string)[])[(kernel.Vmlinuz, BootLayout.Vmlinuz), (kernel.Initramfs, BootLayout.Initrd)])
+        {
+            string made = name + NewSuffix;
+            directory.TryRemoveFile(made);
+            Copy(file, directory, made, files, cancellationToken);
+            Barrier();
+            if (!directory.Exists(name))
+            {
+                directory.Rename(made, name);
+                continue;
+            }
+
+            directory.Exchange(made, name);
+            Barrier();
+            directory.TryRemoveFile(made);
+        }
+    }
+
+    private static void Copy(Inode.RegularFile file, Dir directory, string name, ImageFiles files, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        using Stream content = files.Open(file);
+        using FileStream output = directory.CreateFile(name).IntoStream(FileAccess.Write);
+        content.CopyTo(output, CopyBuffer);
+    }
+
+    private void Barrier()
+    {
         esp.SyncFilesystem();
         esp.Sync();
-        parent.TryRemoveTree(name);
-        parent.Rename(unfinished, name);
     }
 
     /// <summary>Removes the kernels that no entry boots by, and what was never finished. Files of others stay.</summary>
@@ -90,22 +131,46 @@ public sealed class KernelDirectories(Dir esp)
         return unused;
     }
 
-    /// <summary>The names of the directories that <see cref="RemoveUnused"/> would remove.</summary>
+    /// <summary>The names of the directories that <see cref="RemoveUnused"/> would remove, and of what was never finished in others.</summary>
     public ImmutableArray<string> FindUnused(IEnumerable<BootEntryFile> entries)
     {
         // Entries name the directory, which may be that of another deployment with the same kernel.
         HashSet<string> used = [.. entries.Where(file => file.Entry is not null).SelectMany(file => file.Entry!.Initrd.Append(file.Entry.Linux)).Select(DirectoryOf)];
-        return [.. Names(BootLayout.KernelPrefix).Concat(Names(Unfinished)).Where(name => !used.Contains(name))];
+        IEnumerable<string> leftOvers = from name in used
+                                        from file in (string[])[BootLayout.Vmlinuz, BootLayout.Initrd]
+                                        let path = $"{name}/{file}{NewSuffix}"
+                                        where name.StartsWith(BootLayout.KernelPrefix, StringComparison.Ordinal) && esp.Exists($"{BootLayout.Kernels}/{path}")
+                                        select path;
+        return [.. Names(BootLayout.KernelPrefix).Concat(Names(Unfinished)).Where(name => !used.Contains(name)), .. leftOvers.Order(StringComparer.Ordinal)];
     }
 
-    /// <summary>Removes directories of kernels by their names.</summary>
+    /// <summary>Removes what <see cref="FindUnused"/> names.</summary>
     public void Remove(ImmutableArray<string> names)
     {
+        if (names.IsEmpty)
+        {
+            return;
+        }
+
+        // The entries that do without them may have been made by one that was killed before its barrier.
+        Barrier();
         using Dir? parent = esp.TryOpenDir(BootLayout.Kernels);
         foreach (string name in names)
         {
             parent!.TryRemoveTree(name);
         }
+    }
+
+    private long BytesOf(string name)
+    {
+        string path = $"{BootLayout.Kernels}/{name}";
+        if (esp.TryStatus(path)?.Kind != FileKind.Directory)
+        {
+            return 0;
+        }
+
+        using Dir directory = esp.OpenDir(path);
+        return directory.Entries().Sum(entry => directory.Status(entry.Name).Size);
     }
 
     private static long BytesFor(KernelFiles kernel) => kernel.Vmlinuz.Size + kernel.Initramfs.Size + Slack;

@@ -32,7 +32,7 @@ public sealed class DeploymentStore(Dir sysroot)
         try
         {
             origin = ReadOrigin(id);
-            return new(id, origin, ReadImage(origin), Damage: null);
+            return new(id, origin, ReadImage(origin), FindImageDamage(id));
         }
         catch (Exception e) when (Failure.IsExpected(e))
         {
@@ -188,6 +188,27 @@ public sealed class DeploymentStore(Dir sysroot)
         Manifest manifest = ReadManifest(repository, digest);
         ImageConfig config = ImageConfig.Parse(ReadDocument(repository, $"oci-config-{manifest.Config.Digest}"));
         return new(reference, digest, VersionOf(manifest, config), config.Created, config.Architecture) { IsPolicyEnforced = origin.IsPolicyEnforced };
+    }
+
+    /// <summary>What a boot would trip over at once; whether all of an image is whole takes a minute to find out. Null where it would not.</summary>
+    private string? FindImageDamage(ObjectId id)
+    {
+        if (!Privileges.IsRoot)
+        {
+            return null;
+        }
+
+        try
+        {
+            using Dir repository = sysroot.OpenDir(StateLayout.Repository);
+            using Fd image = ComposefsMount.OpenImage(repository, id);
+            ErofsReader.ReadVersion(image);
+            return null;
+        }
+        catch (Exception e) when (Failure.IsExpected(e))
+        {
+            return $"its image cannot be read: {e.Message}";
+        }
     }
 
     /// <summary>The version of an image, by annotation or label; null where it has none.</summary>

@@ -11,18 +11,30 @@ namespace Bootc.Host.Deployments;
 /// <param name="Image">Its update source.</param>
 /// <param name="BootId">The boot in which it was staged: random/boot_id of the kernel.</param>
 /// <param name="IsLocked">Whether a shutdown was to leave it alone.</param>
-public sealed record StagedRecord(string Deployment, string Image, string BootId, bool IsLocked);
+/// <param name="IsPolicyEnforced">Whether a signature policy has to vouch for what comes from the update source.</param>
+public sealed record StagedRecord(string Deployment, string Image, string BootId, bool IsLocked, bool IsPolicyEnforced = false)
+{
+    /// <summary>What is recorded where a shutdown did not make it the one that boots.</summary>
+    /// <param name="failure">Why not, for the user.</param>
+    public FinalizationRecord Lost(string failure) => new(Deployment, Image, failure, BootId: null, IsPolicyEnforced) { WasLocked = IsLocked };
+}
 
 /// <summary>What became of a staged deployment.</summary>
 /// <param name="Deployment">Its id.</param>
 /// <param name="Image">Its update source.</param>
 /// <param name="Failure">Why it does not boot, for the user; null where it became the one that boots.</param>
 /// <param name="BootId">The boot in which it became that; null where it did not.</param>
-public sealed record FinalizationRecord(string Deployment, string Image, string? Failure, string? BootId = null)
+/// <param name="IsPolicyEnforced">As in <see cref="StagedRecord"/>.</param>
+/// <param name="IsGood">Whether it was found good since.</param>
+public sealed record FinalizationRecord(
+    string Deployment, string Image, string? Failure, string? BootId = null, bool IsPolicyEnforced = false, bool IsGood = false)
 {
-    /// <summary>What to tell of it, without capital and full stop; null where it became the one that boots.</summary>
+    /// <summary>Whether a shutdown was to leave it alone, so that there is nothing to tell.</summary>
+    public bool WasLocked { get; init; }
+
+    /// <summary>What to tell of it, without capital and full stop; null where it became the one that boots, or was not to.</summary>
     [JsonIgnore]
-    public string? Problem => Failure is null ? null : $"the update to {Image} was not applied at the last shutdown: {Failure}";
+    public string? Problem => Failure is null || WasLocked ? null : $"the update to {Image} was not applied at the last shutdown: {Failure}";
 }
 
 /// <summary>The update that <c>upgrade --check</c> last found.</summary>
@@ -73,7 +85,7 @@ public sealed class MachineRecords(Dir sysroot)
 {
     private const string Folder = "state/bootc";
     private const string StagedName = "staged.json";
-    private const string FinalizationName = "finalization.json";
+    internal const string FinalizationName = "finalization.json";
     private const string UpdateName = "cached-update.json";
     private const string LeftName = "left.json";
     private const string UnhealthyName = "unhealthy.json";

@@ -3,6 +3,7 @@ using Bootc.Composefs.Store;
 using Bootc.Host.Boot;
 using Bootc.Host.Deployments;
 using Bootc.Host.Disks;
+using Bootc.Host.Health;
 using Bootc.Host.Images;
 using Bootc.Host.Operations;
 
@@ -106,6 +107,12 @@ internal sealed class BootCheck(MachineFacts facts, RepositoryCheck images, Find
 
         BootMenu sound = new(live.Files.Except(live.Damaged));
         BootEntryFile? other = sound.Ours.FirstOrDefault(file => !id.Equals(file.Deployment)) ?? MakeLost(booted);
+        if (live.Find(id) is null && other is { Attempts: null } && new BootTrial(Machine).HasLostCounter)
+        {
+            // Otherwise it would count as good, and push out the last one that is. This boot was one of its attempts.
+            booted = booted.With(BootAttempts.Fresh with { Left = BootAttempts.Fresh.Left - 1, Done = 1 });
+        }
+
         BootMenu menu = other?.IsToBoot == true ? sound.Booting(other, booted) : sound.Booting(booted, other);
         return menu.IsSameAs(live) ? null : new(menu, facts.Staged is null ? null : facts.Waiting);
     }

@@ -26,12 +26,7 @@ internal sealed class GarbageCheck(MachineFacts facts, RepositoryCheck images, F
         bool isHealthy = !findings.HasDamage;
         Repair? collect = isHealthy ? new Repair.CollectGarbage() : null;
         findings.Try("the kernels on the boot partition", () => CheckKernels(areEntriesUnderstood));
-        HashSet<ObjectId> needed = [.. facts.Needed];
-        if (ObjectId.TryParse(facts.Record?.Deployment ?? "", out ObjectId? recorded))
-        {
-            needed.Add(recorded);
-        }
-
+        HashSet<ObjectId> needed = [.. facts.Needed, .. MachineGarbage.Recorded(Machine)];
         foreach (ObjectId id in facts.Present.Where(id => !needed.Contains(id)))
         {
             findings.LeftOver($"{facts.NameOf(id)} has state, but no boot entry and nobody who needs it", collect);
@@ -40,6 +35,12 @@ internal sealed class GarbageCheck(MachineFacts facts, RepositoryCheck images, F
         foreach (string name in Machine.Deployments.Unfinished())
         {
             findings.LeftOver($"{StateLayout.Deployments}/{name} was never finished", collect);
+        }
+
+        if (!images.Garbage.IsEmpty && Machine.Records.Finalization is { Failure: not null } lost)
+        {
+            // It could be staged again, and its objects would be kept for that.
+            findings.LeftOver($"the update to {lost.Image} that was not applied may be damaged; the update source has it, too", new Repair.RemoveRecord(MachineRecords.FinalizationName));
         }
 
         foreach (string damage in images.Garbage)

@@ -196,7 +196,7 @@ internal sealed class Healing(Machine machine, Programs programs, Steps steps)
         using Repository repository = OpenRepository();
         ImageFiles files = DeploymentStore.OpenFiles(repository, repair.Deployment);
         KernelFiles kernel = KernelFiles.Choose(BootFiles.Find(files.Tree));
-        machine.Kernels.RequireRoomFor(kernel);
+        machine.Kernels.RequireRoomFor(kernel, []);
         machine.Kernels.Put(repair.Directory, kernel, files, cancellationToken);
         machine.Entries.Barrier();
     }

@@ -108,6 +108,10 @@ internal sealed class MachineFacts
             ?? _aleph?.UpdateSource;
     }
 
+    /// <summary>Whether anything here remembers that a signature policy has to vouch for images: an origin that is lost may have said so.</summary>
+    public bool IsPolicyEnforced =>
+        _origins.Values.Any(origin => origin.IsPolicyEnforced) || Record is { IsPolicyEnforced: true } || Machine.Records.Finalization is { IsPolicyEnforced: true };
+
     private void ReadOrigin(ObjectId id)
     {
         if (Machine.Sysroot.TryReadText($"{StateLayout.Deployment(id)}/{StateLayout.OriginName(id)}") is { } text)

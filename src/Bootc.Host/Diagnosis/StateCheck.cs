@@ -117,9 +117,14 @@ internal sealed class StateCheck(MachineFacts facts, RepositoryCheck images, Fin
             : ImageReference.TryParse(origin?.ImageReference, out _) ? origin!.ImageReference
             : facts.SourceOf(id, manifest);
         string? kernel = images[id].BootDigest ?? origin?.BootDigest;
-        return manifest is null || source is null || kernel is null ? null
-            : origin?.ToString() is null or "" ? Origin.ForBls(source, manifest, kernel).ToString()
-            : origin.WithImage(source, manifest).WithBlsKernel(kernel).ToString();
+        if (manifest is null || source is null || kernel is null)
+        {
+            return null;
+        }
+
+        Origin decided = origin?.ToString() is null or "" ? Origin.ForBls(source, manifest, kernel) : origin.WithImage(source, manifest).WithBlsKernel(kernel);
+        bool isEnforced = origin?.ImageReference is null ? facts.IsPolicyEnforced : origin.IsPolicyEnforced;
+        return decided.WithPolicyEnforced(isEnforced).ToString();
     }
 
     private void CheckStagedRecord()

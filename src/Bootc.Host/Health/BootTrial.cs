@@ -27,6 +27,13 @@ public sealed class BootTrial(Machine machine)
     /// <summary>The entry of the booted deployment while it is on trial; null where it was found good, or has no entry.</summary>
     public BootEntryFile? Entry(BootMenu live) => live.Find(machine.Booted.Id) is { Attempts: not null } entry ? entry : null;
 
+    /// <summary>Whether the booted deployment was not found good yet, be it that its entry, with the counter, was lost.</summary>
+    public bool IsUnderWay(BootMenu live) => Entry(live) is not null || (live.Find(machine.Booted.Id) is null && HasLostCounter);
+
+    /// <summary>Whether an entry that is made anew for the booted deployment is one on trial: it was never found good.</summary>
+    public bool HasLostCounter =>
+        IsPossible && machine.Records.Finalization is { Failure: null, IsGood: false } made && made.Deployment == machine.Booted.Id.ToString();
+
     /// <summary>
     /// The menu that boots a deployment on trial. There has to be one to fall back to that was found good; otherwise, and where nobody counts,
     /// the deployment simply boots.
@@ -62,7 +69,7 @@ public sealed class BootTrial(Machine machine)
     /// <returns>Whether a reboot takes the machine nearer to one that is good: the next attempt, or the deployment to fall back to.</returns>
     public bool Fail(string reason)
     {
-        machine.Records.Unhealthy = new(machine.Booted.Id.ToString(), machine.BootId, reason);
+        TakeDown(() => machine.Records.Unhealthy = new(machine.Booted.Id.ToString(), machine.BootId, reason));
         BootMenu live = machine.Entries.Read();
         if (Entry(live) is not { } entry)
         {
@@ -151,18 +158,41 @@ public sealed class BootTrial(Machine machine)
         }
 
         BootMenu live = machine.Entries.Read();
-        if (Entry(live) is not { } entry || !live.IsChosen(entry))
+        BootEntryFile? onTrial = Entry(live) is { } entry && live.IsChosen(entry) ? entry : null;
+        if (onTrial is not null)
         {
-            return false;
+            Bless(live, onTrial);
         }
 
+        if (machine.Records.Finalization is { Failure: null, IsGood: false } made && made.Deployment == machine.Booted.Id.ToString())
+        {
+            // Only should its entry be lost does anybody ask.
+            TakeDown(() => machine.Records.Finalization = made with { IsGood = true });
+        }
+
+        return onTrial is not null;
+    }
+
+    private void Bless(BootMenu live, BootEntryFile entry)
+    {
         if (!HasLoaderCounted(entry) && !IsSoftRebooted)
         {
             machine.Records.UncountingLoader = new(LoaderInfo.ReadName(machine.Root));
         }
 
         machine.Entries.Commit(live.Replacing(entry, entry.With(attempts: null)));
-        return true;
+    }
+
+    /// <summary>A disk that is full must not decide whether a deployment is good.</summary>
+    private static void TakeDown(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception e) when (Failure.IsExpected(e))
+        {
+        }
     }
 
     /// <summary>

@@ -106,9 +106,9 @@ public sealed class HealthChecks(Dir root, Programs programs)
             {
                 failures.Add(failure.Message);
             }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            catch (ProgramEndedException ended) when (!cancellationToken.IsCancellationRequested)
             {
-                failures.Add(string.Create(CultureInfo.InvariantCulture, $"{check}: it did not end within {limit.TotalSeconds:F0} s"));
+                failures.Add(string.Create(CultureInfo.InvariantCulture, $"{check}: it did not end within {limit.TotalSeconds:F0} s{ended.LastWords}"));
             }
         }
 

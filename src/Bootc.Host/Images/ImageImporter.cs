@@ -176,7 +176,14 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
         steps.RunAsync(what, layer.ReadSize, async meter =>
         {
             LayerTransfer transfer = new(unfinished is null ? null : new(unfinished.Folder), _local);
+            long began = Environment.TickCount64;
             ObjectId stored = await ReadLayerAsync(source, layer, transfer, meter, cancellationToken);
+            if (transfer.Partial is not null && Environment.TickCount64 - began > PartialBlobs.SyncAfter.TotalMilliseconds)
+            {
+                // Before its blob goes: a power cut must not cost what took so long.
+                unfinished!.Sync();
+            }
+
             unfinished?.AddStream(LayerStore.NameOf(layer.DiffId), stored);
             transfer.Partial?.Remove(layer.Blob);
             return stored;

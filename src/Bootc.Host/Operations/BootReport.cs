@@ -30,14 +30,17 @@ public sealed class BootReport(Machine machine)
         if (staged is not null)
         {
             machine.Records.Staged = null;
-            machine.Records.Finalization = new(staged.Deployment, staged.Image, WhyNotApplied(staged));
+            machine.Records.Finalization = WhyNotApplied(staged) is { } failure
+                ? staged.Lost(failure)
+                : new(staged.Deployment, staged.Image, Failure: null, BootId: null, staged.IsPolicyEnforced);
         }
 
         return machine.Records.Finalization?.Problem;
     }
 
     private string? WhyNotApplied(StagedRecord staged) =>
-        staged.IsLocked || staged.Deployment == machine.Booted.Id.ToString() ? null
+        staged.Deployment == machine.Booted.Id.ToString() ? null
+        : staged.IsLocked ? "it was to be left alone until bootc upgrade --from-downloaded"
         : machine.Records.Finalization is { Failure: { } failure } record && record.Deployment == staged.Deployment ? failure
-        : "the machine went down without a shutdown; bootc upgrade stages it again";
+        : "the machine went down without a shutdown; bootc upgrade stages it again, or what is newer by then, and bootc upgrade --from-downloaded just that";
 }

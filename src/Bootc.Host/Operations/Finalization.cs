@@ -25,7 +25,7 @@ public sealed class Finalization(Machine machine, Steps steps)
         {
             if (machine.Records.Staged is { } lost)
             {
-                machine.Records.Finalization = new(lost.Deployment, lost.Image, damage);
+                machine.Records.Finalization = lost.Lost(damage);
             }
 
             throw new BootcException(damage);
@@ -36,7 +36,9 @@ public sealed class Finalization(Machine machine, Steps steps)
             return null;
         }
 
-        string image = machine.Records.Staged?.Image ?? machine.Deployments.Read(staged.Id).Origin?.ImageReference ?? staged.Id.ToString();
+        Origin? origin = machine.Deployments.Read(staged.Id).Origin;
+        StagedRecord record = machine.Records.Staged
+            ?? new(staged.Id.ToString(), origin?.ImageReference ?? staged.Id.ToString(), machine.BootId, IsLocked: false, origin?.IsPolicyEnforced == true);
         try
         {
             steps.Run("Carrying /etc over", () => MergeEtc(staged.Id, cancellationToken));
@@ -44,11 +46,11 @@ public sealed class Finalization(Machine machine, Steps steps)
         }
         catch (Exception e)
         {
-            machine.Records.Finalization = new(staged.Id.ToString(), image, Failure.Describe(e));
+            machine.Records.Finalization = record.Lost(Failure.Describe(e));
             throw;
         }
 
-        machine.Records.Finalization = new(staged.Id.ToString(), image, Failure: null, machine.BootId);
+        machine.Records.Finalization = new(staged.Id.ToString(), record.Image, Failure: null, machine.BootId, origin?.IsPolicyEnforced ?? record.IsPolicyEnforced);
         machine.Records.Staged = null;
         machine.Staged = null;
         new MachineGarbage(machine).CollectKernels();

@@ -120,7 +120,13 @@ public sealed class Install(Programs programs, Steps steps)
         KernelFiles kernel = KernelFiles.Choose(imported.BootFiles);
         ImmutableArray<BoundImage> bound = BoundImages.Read(imported.Files);
         steps.Run("Laying out /etc and /var", () => WriteState(root, plan, reference, imported, kernel, cancellationToken));
-        await AddBoundImagesAsync(plan.BoundImages, bound, () => BoundImageStorage.OnDevice(programs, root, plan.RootFilesystem.Name, rootNode.Path), cancellationToken);
+        if (!bound.IsEmpty)
+        {
+            await AddBoundImagesAsync(plan.BoundImages, bound, () => BoundImageStorage.OnDevice(programs, root, plan.RootFilesystem.Name, rootNode.Path), cancellationToken);
+            // Podman leaves that to the kernel, and an entry that boots must find them whole.
+            root.SyncFilesystem();
+        }
+
         await steps.RunAsync("Installing the boot loader", () => WriteBootAsync(plan, esp, imported, kernel, cancellationToken));
         steps.Run("Writing everything to disk", () =>
         {
@@ -137,8 +143,7 @@ public sealed class Install(Programs programs, Steps steps)
 
     private Task AddBoundImagesAsync(
         BoundImageMode mode, ImmutableArray<BoundImage> bound, Func<BoundImageStorage> storage, CancellationToken cancellationToken) =>
-        bound.IsEmpty ? Task.CompletedTask
-        : mode switch
+        mode switch
         {
             BoundImageMode.Stored => storage().CopyMissingAsync(bound, steps, cancellationToken),
             BoundImageMode.Pull => storage().PullMissingAsync(bound, steps, cancellationToken),

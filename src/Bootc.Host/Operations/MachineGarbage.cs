@@ -81,6 +81,25 @@ public sealed class MachineGarbage(Machine machine)
     /// <summary>The deployments that are needed for something; null where it is not known which those are.</summary>
     internal ImmutableArray<ObjectId>? FindNeeded() => Decide() is { } plan ? [.. plan.Needed] : null;
 
+    /// <summary>
+    /// Deployments that records name. What the last shutdown made the one that boots stays should its entry be lost: it can get another. And what it
+    /// did not, until something else is staged, as it can be staged again of what is here; unless its origin is damaged, for then it cannot.
+    /// </summary>
+    internal static IEnumerable<ObjectId> Recorded(Machine machine)
+    {
+        if (ObjectId.TryParse(machine.Records.Staged?.Deployment, out ObjectId? staged))
+        {
+            yield return staged;
+        }
+
+        if (machine.Records.Finalization is { } last
+            && ObjectId.TryParse(last.Deployment, out ObjectId? made)
+            && (last.Failure is null || machine.Deployments.Read(made).Origin?.ManifestDigest is not null))
+        {
+            yield return made;
+        }
+    }
+
     /// <summary>Decides what goes; null for nothing, where it is not known what is needed.</summary>
     private GarbagePlan? Decide()
     {
@@ -89,16 +108,7 @@ public sealed class MachineGarbage(Machine machine)
             return null;
         }
 
-        HashSet<ObjectId> needed = [machine.Booted.Id, .. entries.Select(entry => entry.Deployment).OfType<ObjectId>()];
-        // What the last shutdown made the one that boots stays, too, should its entry be lost: it can get another.
-        foreach (string? named in (string?[])[machine.Records.Staged?.Deployment, machine.Records.Finalization is { Failure: null } made ? made.Deployment : null])
-        {
-            if (ObjectId.TryParse(named, out ObjectId? recorded))
-            {
-                needed.Add(recorded);
-            }
-        }
-
+        HashSet<ObjectId> needed = [machine.Booted.Id, .. entries.Select(entry => entry.Deployment).OfType<ObjectId>(), .. Recorded(machine)];
         ImmutableArray<ObjectId> all = machine.Deployments.Ids();
         string?[] manifests = [.. all.Where(needed.Contains).Select(id => machine.Deployments.Read(id).Origin?.ManifestDigest)];
         return new(

@@ -71,11 +71,15 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
             shared ?? BootLayout.KernelDirectory(id),
             MachineArchitecture.Native.Name)));
 
+        ImmutableArray<string> dropped = shared is null ? FindRoomFor(kernel, bootedEntry) : [];
+
         // What boots must find them, so nothing is staged before all of them are there.
         await new BoundImagePull(machine, programs, steps).RunAsync(bound, cancellationToken);
-        if (shared is null)
+        if (!dropped.IsEmpty)
         {
-            MakeRoomFor(kernel, bootedEntry);
+            machine.Unstage();
+            StatusChange.WithdrawReboot(machine);
+            machine.Kernels.Remove(dropped);
         }
 
         steps.Run("Laying out /etc", () => machine.Deployments.Ensure(id, imported.Files, origin, VarLink(), cancellationToken));
@@ -87,7 +91,7 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
         // What was staged before counts until its successor is complete but for its entries.
         machine.Staged = null;
         steps.Run("Staging the boot entries", () => machine.Entries.Stage(machine.Entries.Read().Booting(entry, bootedEntry)));
-        Announce(id, followed.Reference, isLocked);
+        Announce(id, followed, isLocked);
         return id;
     }
 
@@ -106,31 +110,24 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
     }
 
     /// <summary>Staging is the peak of the boot partition: the new kernel, the booted one, and the one to fall back to.</summary>
-    private void MakeRoomFor(KernelFiles kernel, BootEntryFile bootedEntry)
+    /// <returns>Directories of what was staged before, which has to go first; empty where there is room beside it.</returns>
+    private ImmutableArray<string> FindRoomFor(KernelFiles kernel, BootEntryFile bootedEntry)
     {
         KernelDirectories kernels = machine.Kernels;
         BootMenu menu = machine.Entries.Read();
         BootMenu waiting = machine.Entries.ReadStaged() ?? BootMenu.Empty;
         // The entry of the booted deployment may have been lost; its kernel is needed all the same.
         IReadOnlyList<BootEntryFile> live = [bootedEntry, .. menu.Files];
-        RemoveUnused([.. live, .. waiting.Files]);
-        if (machine.Staged is not null && !kernels.HasRoomFor(kernel))
-        {
-            machine.Unstage();
-            StatusChange.WithdrawReboot(machine);
-            RemoveUnused(live);
-        }
-
-        kernels.RequireRoomFor(kernel);
-
         // An entry that cannot be understood may boot a kernel all the same.
-        void RemoveUnused(IEnumerable<BootEntryFile> entries)
+        bool isUnderstood = !menu.Damaged.Any() && !waiting.Damaged.Any();
+        if (isUnderstood)
         {
-            if (!menu.Damaged.Any() && !waiting.Damaged.Any())
-            {
-                kernels.RemoveUnused(entries);
-            }
+            kernels.RemoveUnused([.. live, .. waiting.Files]);
         }
+
+        ImmutableArray<string> ofStaged = isUnderstood && machine.Staged is not null ? kernels.FindUnused(live) : [];
+        kernels.RequireRoomFor(kernel, ofStaged);
+        return kernels.HasRoomFor(kernel) ? [] : ofStaged;
     }
 
     private static void RequireBootable(ResolvedImage image)
@@ -142,10 +139,10 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
     }
 
     /// <summary>What tells others that an update waits; the file in /run comes last, since it is what the shutdown looks at.</summary>
-    private void Announce(ObjectId id, ImageReference reference, bool isLocked)
+    private void Announce(ObjectId id, FollowedImage followed, bool isLocked)
     {
         machine.Records.Finalization = null;
-        machine.Records.Staged = new(id.ToString(), reference.ToString(), machine.BootId, isLocked);
+        machine.Records.Staged = new(id.ToString(), followed.Reference.ToString(), machine.BootId, isLocked, followed.IsPolicyEnforced);
         machine.Sysroot.SyncFilesystem();
         machine.Staged = new(id, isLocked);
     }

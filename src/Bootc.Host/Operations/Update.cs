@@ -152,7 +152,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
     /// <summary>What is on trial would become what to fall back to, and push out the last deployment that was found good.</summary>
     private void RequireProven()
     {
-        if (new BootTrial(machine).Entry(machine.Entries.Read()) is not null)
+        if (new BootTrial(machine).IsUnderWay(machine.Entries.Read()))
         {
             throw new BootcException(
                 "the deployment that runs was not found good yet, so nothing may take the place of the one to fall back to; it is when systemd reaches boot-complete.target (systemctl list-dependencies boot-complete.target shows what that waits for)");
@@ -204,7 +204,12 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
     private async Task<UpdateResult> UnlockAsync(HostStatus status, CancellationToken cancellationToken)
     {
-        DeploymentStatus staged = status.Staged ?? throw new BootcException("No staged deployment found; bootc upgrade --download-only makes one");
+        if (status.Staged is not { } staged)
+        {
+            return await StageAgainAsync(status, cancellationToken)
+                ?? throw new BootcException("No staged deployment found; bootc upgrade --download-only makes one");
+        }
+
         ImageReference reference = staged.Image?.Reference ?? Followed(status).Reference;
         await _staging.StartFinalizerAsync(cancellationToken);
         if (!staged.DownloadOnly)
@@ -215,6 +220,33 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         _staging.SetLocked(new(staged.Id, staged.DownloadOnly), isLocked: false);
         AnnounceStaged(staged.Image?.Digest ?? staged.Id.ToString(), isLocked: false);
         return new(UpdateOutcome.Unlocked, reference, staged.Image, Layers: null, []);
+    }
+
+    /// <summary>
+    /// Stages what the last shutdown did not make the one that boots, of what is on the disk: the update source is asked only for what is damaged. It
+    /// was vouched for when it was staged first. Null where nothing was lost, or its state is gone.
+    /// </summary>
+    private async Task<UpdateResult?> StageAgainAsync(HostStatus status, CancellationToken cancellationToken)
+    {
+        if (machine.Records.Finalization is not { Failure: not null } lost
+            || !ObjectId.TryParse(lost.Deployment, out ObjectId? id)
+            || machine.Deployments.Read(id).Image is not { } image
+            || !Digest.TryParse(image.Digest, out Digest manifest))
+        {
+            return null;
+        }
+
+        using Dir directory = machine.Sysroot.OpenDir(StateLayout.Repository);
+        Repository repository = Repository.Open(directory, VerityMode.Optional);
+        using RecordedImage source = new(repository, image.Reference, manifest, Registries);
+        ResolvedImage resolved;
+        using (repository)
+        {
+            // Not longer: staging opens it itself, and collects in it alone.
+            resolved = await source.ResolveAsync(cancellationToken);
+        }
+
+        return await StageAsync(source, resolved, image.Followed, isLocked: false, ReadConfig(), status, cancellationToken);
     }
 
     private async Task<UpdateResult> RelockAsync(

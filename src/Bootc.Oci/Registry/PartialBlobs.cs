@@ -12,6 +12,9 @@ public sealed class PartialBlobs(Dir folder)
 {
     private const int RoomFactor = 4;
 
+    /// <summary>What takes less time to fetch need not survive a power cut, and is gone before it was ever written to the disk.</summary>
+    public static TimeSpan SyncAfter { get; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Whether some of a blob is there.</summary>
     public bool Contains(Descriptor blob) => BytesOf(blob) > 0;
 
@@ -69,9 +72,6 @@ internal sealed class PartialBlob : IDisposable
 {
     private const long SyncEvery = 4 << 20;
 
-    // What took less time to fetch need not survive a power cut, and is gone before it was ever written to the disk.
-    private static readonly TimeSpan SyncAfter = TimeSpan.FromSeconds(30);
-
     private readonly FileStream _file;
     private readonly long _began = Environment.TickCount64;
     private long _synced;
@@ -117,7 +117,7 @@ internal sealed class PartialBlob : IDisposable
         try
         {
             _file.Write(arrived);
-            if (_file.Position - _synced >= SyncEvery && Environment.TickCount64 - _began > SyncAfter.TotalMilliseconds)
+            if (_file.Position - _synced >= SyncEvery && Environment.TickCount64 - _began > PartialBlobs.SyncAfter.TotalMilliseconds)
             {
                 _file.Flush(flushToDisk: true);
                 _synced = _file.Position;

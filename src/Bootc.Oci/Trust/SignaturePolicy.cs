@@ -31,7 +31,7 @@ public sealed class SignaturePolicy
     }
 
     /// <summary>Whether it takes every image that no scope of it names, so that enforcing it would protect from little.</summary>
-    public bool AcceptsByDefault => _default is [PolicyRequirement.AcceptAnything];
+    public bool AcceptsByDefault => _default.All(requirement => requirement is PolicyRequirement.AcceptAnything);
 
     /// <summary>Reads a policy.</summary>
     /// <param name="json">The content of the file.</param>

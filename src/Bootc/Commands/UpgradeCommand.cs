@@ -17,7 +17,7 @@ internal static class UpgradeCommand
         Option<bool> apply = MachineCommand.Apply();
         Option<SoftRebootMode?> softReboot = MachineCommand.SoftReboot();
         Option<bool> downloadOnly = new("--download-only") { Description = "Stage the update, but do not apply it at the next shutdown" };
-        Option<bool> fromDownloaded = new("--from-downloaded") { Description = "Apply at the next shutdown what was staged with --download-only, without asking for a newer one" };
+        Option<bool> fromDownloaded = new("--from-downloaded") { Description = "Apply at the next shutdown what was downloaded, without asking for a newer one" };
         Option<string?> tag = new("--tag") { Description = "Follow this tag of the image from now on", HelpName = "TAG" };
         Option<bool> force = new("--force") { Description = "Stage the update even where it failed on this machine before" };
         Option<bool> automatic = Automatic();

@@ -2,6 +2,7 @@ using System.Globalization;
 using Bootc.Composefs;
 using Bootc.Composefs.Tree;
 using Bootc.Host.Boot;
+using Bootc.Host.Tests.Images;
 using Bootc.Linux;
 using Bootc.Linux.Mounts;
 using Bootc.Testing;
@@ -72,6 +73,76 @@ public sealed class BootEntriesTests : IDisposable
     }
 
     [Fact]
+    public void Folders_that_somebody_made_are_carried_over_with_what_is_in_them()
+    {
+        Directory.CreateDirectory(PathOf("entries/disabled/old"));
+        File.WriteAllText(PathOf("entries/disabled/old/other.conf"), "o");
+
+        BootEntries entries = new(_esp);
+        entries.Commit(new([BootMenuTests.Entry("bootc_a-1-1.conf", new('1', 128), "bootc-a-0")]));
+        entries.Commit(new([BootMenuTests.Entry("bootc_a-2-1.conf", new('2', 128), "bootc-a-0")]));
+
+        File.ReadAllText(PathOf("entries/disabled/old/other.conf")).Should().Be("o");
+        Directory.EnumerateFileSystemEntries(PathOf("entries.staged")).Should().BeEmpty();
+    }
+
+    [Fact]
+    public void Folders_that_a_power_cut_left_with_the_old_entries_are_kept_whatever_their_names()
+    {
+        BootMenu menu = new([BootMenuTests.Entry("bootc_a-1-1.conf", new('1', 128), "bootc-a-0")]);
+        new BootEntries(_esp).Commit(menu);
+        Directory.CreateDirectory(PathOf("entries/disabled"));
+        foreach (string left in (string[])["disabled", "mine"])
+        {
+            Directory.CreateDirectory(PathOf($"entries.staged/{left}"));
+            File.WriteAllText(PathOf($"entries.staged/{left}/other.conf"), left);
+        }
+
+        new BootEntries(_esp).Stage(menu);
+
+        File.ReadAllText(PathOf("entries/mine/other.conf")).Should().Be("mine");
+        File.ReadAllText(PathOf("entries.shared-1/other.conf")).Should().Be("disabled");
+        Directory.EnumerateFileSystemEntries(PathOf("entries.staged")).Should().ContainSingle();
+    }
+
+    [Fact]
+    public void What_was_left_of_entries_that_were_being_rebuilt_is_not_written_to()
+    {
+        BootMenu menu = new([BootMenuTests.Entry("bootc_a-1-1.conf", new('1', 128), "bootc-a-0")]);
+        BootEntries entries = new(_esp);
+        entries.Commit(menu);
+        entries.Stage(menu);
+        Directory.CreateDirectory(PathOf("entries.rebuilt"));
+        File.WriteAllText(PathOf("entries.rebuilt/bootc_a-1-1.conf"), "shared");
+        ulong left = Inode("entries.rebuilt/bootc_a-1-1.conf");
+
+        entries.Stage(menu);
+
+        Inode("entries.shared-1/bootc_a-1-1.conf").Should().Be(left);
+        File.ReadAllText(PathOf("entries.shared-1/bootc_a-1-1.conf")).Should().Be("shared");
+    }
+
+    [Fact]
+    public void A_kernel_that_is_there_is_replaced_file_by_file()
+    {
+        FileTree tree = new(new(new Metadata(0x1ED)));
+        KernelFiles kernel = new("6", tree.AddFile("/vmlinuz", "new kernel"), tree.AddFile("/initrd", "new initrd"));
+        string name = $"bootc_composefs-{new string('a', 128)}";
+        string folder = $"{_folder.FullName}/EFI/Linux/{name}";
+        Directory.CreateDirectory(folder);
+        File.WriteAllText($"{folder}/vmlinuz", "old kernel");
+        File.WriteAllText($"{folder}/initrd.new", "left by a power cut");
+        KernelDirectories kernels = new(_esp);
+
+        kernels.Invoking(k => k.Put(name, kernel, tree.Files(), new(canceled: true))).Should().Throw<OperationCanceledException>();
+        File.ReadAllText($"{folder}/vmlinuz").Should().Be("old kernel", "it stays until there is another");
+        kernels.Put(name, kernel, tree.Files(), default);
+
+        Directory.GetFiles(folder).ToDictionary(file => Path.GetFileName(file), File.ReadAllText)
+            .Should().BeEquivalentTo(new Dictionary<string, string> { ["vmlinuz"] = "new kernel", ["initrd"] = "new initrd" });
+    }
+
+    [Fact]
     public void A_kernel_is_found_by_its_content_and_not_where_it_is_not_whole()
     {
         string whole = $"{_folder.FullName}/EFI/Linux/bootc_composefs-{new string('a', 128)}";
@@ -93,13 +164,16 @@ public sealed class BootEntriesTests : IDisposable
         foreach (string name in (string[])[used, $"bootc_composefs-{new string('b', 128)}", "bootc_unfinished-c", "bootc", "other"])
         {
             Directory.CreateDirectory($"{_folder.FullName}/EFI/Linux/{name}");
+            File.WriteAllText($"{_folder.FullName}/EFI/Linux/{name}/vmlinuz.new", "");
         }
 
         // The deployment is another than the one whose directory it shares.
         BootEntry entry = new("T", "1", $"/EFI/Linux/{used}/vmlinuz", [], KernelCommandLine.Parse($"composefs={new string('d', 128)}"), null, []);
-        new KernelDirectories(_esp).RemoveUnused([BootEntryFile.Of(new("a", "1", 1), entry)]).Should().HaveCount(2);
+        new KernelDirectories(_esp).RemoveUnused([BootEntryFile.Of(new("a", "1", 1), entry)]).Should().HaveCount(3);
 
         Directory.GetDirectories($"{_folder.FullName}/EFI/Linux").Select(Path.GetFileName).Should().BeEquivalentTo(used, "bootc", "other");
+        Directory.GetFiles($"{_folder.FullName}/EFI/Linux/{used}").Should().BeEmpty();
+        Directory.GetFiles($"{_folder.FullName}/EFI/Linux/other").Should().ContainSingle();
     }
 
     [Fact]
@@ -110,8 +184,8 @@ public sealed class BootEntriesTests : IDisposable
         using Dir small = mount.OpenRoot();
         KernelDirectories kernels = new(small);
 
-        kernels.Invoking(k => k.RequireRoomFor(Kernel(2 << 20))).Should().NotThrow();
-        kernels.Invoking(k => k.RequireRoomFor(Kernel(5 << 20))).Should().Throw<BootcException>()
+        kernels.Invoking(k => k.RequireRoomFor(Kernel(2 << 20), [])).Should().NotThrow();
+        kernels.Invoking(k => k.RequireRoomFor(Kernel(5 << 20), [])).Should().Throw<BootcException>()
             .WithMessage("the boot partition has 4 MiB free, and the new kernel with its initrd needs 7 MiB; *");
         small.Entries().Should().BeEmpty();
 

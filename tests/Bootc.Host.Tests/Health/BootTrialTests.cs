@@ -41,6 +41,45 @@ public sealed class BootTrialTests : IAsyncLifetime
         _machine.Status().Problems.Should().BeEmpty();
     }
 
+    [Fact]
+    public async Task An_entry_that_was_lost_during_the_trial_comes_back_on_trial()
+    {
+        await UpdateAsync(2);
+        _machine.Reboot();
+        File.Delete(_machine["esp/loader/entries/bootc_lab-2-1+2-1.conf"]);
+
+        await FluentActions.Awaiting(() => _machine.SwitchAsync(_machine.Publish(3))).Should().ThrowAsync<BootcException>().WithMessage("*was not found good yet*");
+        (await _machine.HealAsync()).Left.Should().BeEmpty();
+
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1+2-1.conf", "bootc_lab-1-0.conf");
+        Pass().Should().BeTrue();
+        File.Delete(_machine["esp/loader/entries/bootc_lab-2-1.conf"]);
+        await _machine.HealAsync();
+        _machine.Entries().Keys.Should().BeEquivalentTo(["bootc_lab-2-1.conf", "bootc_lab-1-0.conf"], "it was found good");
+        _machine.Status().Problems.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task What_cannot_be_taken_down_decides_nothing()
+    {
+        await UpdateAsync(2);
+        _machine.Reboot();
+        string records = _machine["sysroot/state/bootc"];
+        await LabProgram.RunAsync("chattr", ["+i", records]);
+        try
+        {
+            Fail("the disk is full").Should().BeTrue("the next attempt may be better");
+            _machine.Reboot();
+            Pass().Should().BeTrue();
+        }
+        finally
+        {
+            await LabProgram.RunAsync("chattr", ["-i", records]);
+        }
+
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1.conf", "bootc_lab-1-0.conf");
+    }
+
     /// <summary>bootc-reboot-counted.service has the name of the mark.</summary>
     [Fact]
     public async Task A_boot_that_was_found_good_has_a_mark_until_the_next_one()

@@ -41,9 +41,9 @@ public sealed class HealthChecksTests : IDisposable
     public async Task One_that_takes_too_long_is_ended()
     {
         Write("etc/bootc/health.d/10.toml", "time-limit = \"1s\"\n");
-        Check("etc/bootc/health.d/required.d/10-slow", "exec sleep 60");
+        Check("etc/bootc/health.d/required.d/10-slow", "echo waiting for the database; exec sleep 60");
 
-        (await RunAsync()).Failures.Should().ContainSingle().Which.Should().EndWith("10-slow: it did not end within 1 s");
+        (await RunAsync()).Failures.Should().ContainSingle().Which.Should().EndWith("10-slow: it did not end within 1 s: waiting for the database");
     }
 
     [Fact]

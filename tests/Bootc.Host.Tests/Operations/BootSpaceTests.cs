@@ -55,6 +55,22 @@ public sealed class BootSpaceTests : IAsyncLifetime
         (await _machine.SwitchAsync(_machine.Publish(3, Kernel(3)))).Outcome.Should().Be(UpdateOutcome.Staged);
     }
 
+    [Fact]
+    public async Task What_is_staged_stays_where_dropping_it_would_not_make_room_for_another()
+    {
+        await _machine.SwitchAsync(_machine.Publish(2, Kernel(2)));
+        _machine.Finalize();
+        _machine.Reboot();
+        await _machine.SwitchAsync(_machine.Publish(3, Kernel(3)));
+        ObjectId staged = _machine.Status().Staged!.Id;
+
+        Func<Task> staging = () => _machine.SwitchAsync(_machine.Publish(4, Kernel(4) + Kernel(4)));
+
+        await staging.Should().ThrowAsync<BootcException>().WithMessage("the boot partition has * MiB free*");
+        _machine.Status().Staged!.Id.Should().Be(staged);
+        _machine.Finalize().Should().Be(staged);
+    }
+
     private static string Kernel(int version) => new((char)('a' + version), KernelSize);
 
     private Task<string> ListAsync() => LabProgram.RunAsync("sh", ["-ec", "cd \"$1\" && find . -printf '%P %i %s %T@\n' | sort", "list", _machine["esp"]]);

@@ -241,6 +241,21 @@ public sealed partial class DoctorTests : IAsyncLifetime
         File.ReadAllText(_machine[$"sysroot/state/deploy/{_machine.Booted}/{_machine.Booted}.origin"]).Should().Contain("ostree-remote-registry:lab:quay.io/os/edge");
     }
 
+    [Theory]
+    [InlineData("rm $state/deploy/$booted/$booted.origin")]
+    [InlineData(": > $state/deploy/$booted/$booted.origin")]
+    [InlineData("sed -i /container-image-reference/d $state/deploy/$booted/$booted.origin")]
+    public async Task An_origin_that_a_policy_had_to_vouch_for_is_one_again(string damage)
+    {
+        string other = _machine[$"sysroot/state/deploy/{_first}/{_first}.origin"];
+        await File.WriteAllTextAsync(other, (await File.ReadAllTextAsync(other)).Replace("ostree-unverified-image:", "ostree-image-signed:"));
+        await DamageAsync(damage);
+
+        (await _machine.HealAsync()).Left.Should().BeEmpty();
+
+        (await File.ReadAllTextAsync(_machine[$"sysroot/state/deploy/{_machine.Booted}/{_machine.Booted}.origin"])).Should().Contain("=ostree-image-signed:");
+    }
+
     [Fact]
     public async Task The_source_is_never_taken_for_what_it_has_by_now()
     {

@@ -15,6 +15,7 @@ namespace Bootc.Host.Tests.Trust;
 public sealed class ImageTrustTests : IAsyncLifetime
 {
     private const string Everything = """{"default": [{"type": "insecureAcceptAnything"}]}""";
+    private const string EverythingTwice = """{"default": [{"type": "insecureAcceptAnything"}, {"type": "insecureAcceptAnything"}]}""";
     private const string Nothing = """{"default": [{"type": "reject"}]}""";
     private const string Layouts = """{"default": [{"type": "reject"}], "transports": {"oci": {"": [{"type": "insecureAcceptAnything"}]}}}""";
 
@@ -45,6 +46,7 @@ public sealed class ImageTrustTests : IAsyncLifetime
     [InlineData(null, true, "a signature policy has to vouch for images here, and there is none: /etc/containers/policy.json is missing")]
     [InlineData(Everything, false, null)]
     [InlineData(Everything, true, "a signature policy has to vouch for images here, and /etc/containers/policy.json takes every image that it does not name*")]
+    [InlineData(EverythingTwice, true, "a signature policy has to vouch for images here, and /etc/containers/policy.json takes every image that it does not name*")]
     [InlineData(Nothing, false, "oci:* is refused by /etc/containers/policy.json (its default): it takes none of these images")]
     [InlineData(Layouts, false, null)]
     [InlineData(Layouts, true, null)]

@@ -11,8 +11,13 @@ public sealed class PolicyCheckTests : IDisposable
     private static readonly Digest Other = Digest.Sha256("other"u8);
 
     private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+    private readonly ECDsa _other = ECDsa.Create(ECCurve.NamedCurves.nistP256);
 
-    public void Dispose() => _key.Dispose();
+    public void Dispose()
+    {
+        _key.Dispose();
+        _other.Dispose();
+    }
 
     [Fact]
     public void An_image_that_was_signed_by_the_key_for_its_name_is_accepted() => Objection([Sign(Payload())]).Should().BeNull();
@@ -24,24 +29,34 @@ public sealed class PolicyCheckTests : IDisposable
     public void A_name_on_docker_hub_is_the_same_however_it_is_written(string image, string signedName) =>
         Objection([Sign(Payload(name: signedName))], $"docker://{image}").Should().BeNull();
 
+    [Theory]
+    [InlineData("keyPath", "\"/key.pub\"")]
+    [InlineData("keyPaths", "[\"/other.pub\", \"/key.pub\"]")]
+    [InlineData("keyData", "\"KEY\"")]
+    [InlineData("keyDatas", "[\"OTHER\", \"KEY\"]")]
+    public void A_key_is_given_by_its_file_or_as_it_is_and_any_of_several_counts(string name, string value)
+    {
+        string given = value.Replace("KEY", Data(_key)).Replace("OTHER", Data(_other));
+        string policy = $$"""{"default": [{"type": "sigstoreSigned", "{{name}}": {{given}}}]}""";
+        using ECDsa third = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+
+        Objection([Sign(Payload())], policy: policy).Should().BeNull();
+        Objection([Sign(Payload(), third)], policy: policy).Should().EndWith("a signature is by another key");
+
+        static string Data(ECDsa key) => Convert.ToBase64String(Encoding.UTF8.GetBytes(key.ExportSubjectPublicKeyInfoPem()));
+    }
+
     [Fact]
     public void One_good_signature_among_others_is_enough()
     {
-        using ECDsa other = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-
-        Objection([Sign(Payload(), other), Sign(Payload(digest: $"{Other}")), Sign(Payload())]).Should().BeNull();
+        Objection([Sign(Payload(), _other), Sign(Payload(digest: $"{Other}")), Sign(Payload())]).Should().BeNull();
     }
 
     [Fact]
     public void An_image_without_a_signature_is_refused() => Objection([]).Should().EndWith($"it asks for a signature, and {Manifest} has none");
 
     [Fact]
-    public void A_signature_by_another_key_does_not_count()
-    {
-        using ECDsa other = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-
-        Objection([Sign(Payload(), other)]).Should().EndWith("a signature is by another key");
-    }
+    public void A_signature_by_another_key_does_not_count() => Objection([Sign(Payload(), _other)]).Should().EndWith("a signature is by another key");
 
     [Fact]
     public void A_payload_that_was_altered_does_not_count()
@@ -169,7 +184,7 @@ public sealed class PolicyCheckTests : IDisposable
         ImageReference reference = ImageReference.Parse(image);
         try
         {
-            PolicyCheck.Require(parsed.Find(reference), new(reference, Manifest, [.. signatures]), "policy.json", path => path == "/key.pub" ? _key.ExportSubjectPublicKeyInfoPem() : throw new IOException(path));
+            PolicyCheck.Require(parsed.Find(reference), new(reference, Manifest, [.. signatures]), "policy.json", path => (path == "/key.pub" ? _key : _other).ExportSubjectPublicKeyInfoPem());
             return null;
         }
         catch (UntrustedImageException e)
