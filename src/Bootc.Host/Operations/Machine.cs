@@ -150,7 +150,9 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
             // The mount at /sysroot stays read-only for everybody else.
             DetachedMount physical = Own(DetachedMount.Clone(root, SysrootPath[1..]));
             physical.SetWritable();
-            BootPartition partition = Own(BootPartition.OpenForWriting(await FindEspAsync(root, programs, cancellationToken)));
+            string esp = await FindEspAsync(root, programs, cancellationToken);
+            await new BootPartitionCheck(programs, steps).RunAsync(esp, cancellationToken);
+            BootPartition partition = Own(BootPartition.OpenForWriting(esp));
             return new(root, physical.OpenRoot(), booted, partition.Root) { _owned = [.. owned] };
         }
         catch
