@@ -121,7 +121,8 @@ public static class RegistryFiles
         }
         catch (BootcException e) when (e.InnerException is null)
         {
-            throw new BootcException($"{program} failed; echo {registry} | {program} get shows why");
+            // As with a registry that is busy: what it asks may not be there right now.
+            throw new RegistryException($"{program} failed; echo {registry} | {program} get shows why");
         }
 
         return ParseLogin(answer) ?? throw new BootcException($"{program} answered with something that is no login; echo {registry} | {program} get shows it");

@@ -10,7 +10,7 @@ namespace Bootc.Oci.Registry;
 /// <param name="folder">The folder, which nobody else uses at the same time.</param>
 public sealed class PartialBlobs(Dir folder)
 {
-    private const int RoomFactor = 4;
+    private const int RoomFactor = 2;
 
     /// <summary>What takes less time to fetch need not survive a power cut, and is gone before it was ever written to the disk.</summary>
     public static TimeSpan SyncAfter { get; } = TimeSpan.FromSeconds(30);
@@ -34,7 +34,7 @@ public sealed class PartialBlobs(Dir folder)
         }
     }
 
-    /// <summary>Null where the disk hardly has room for what is in the blob, or where there is something that cannot be opened.</summary>
+    /// <summary>Null where the disk has less than twice the room that the blob takes, or where there is something that cannot be opened.</summary>
     internal PartialBlob? TryOpen(Descriptor blob)
     {
         try

@@ -10,7 +10,7 @@ public sealed record RegistryAccess
 
     public AuthFile Logins { get; init; } = AuthFile.Empty;
 
-    /// <summary>Asks a credential helper, by its name, for the login of a registry; null where it knows none.</summary>
+    /// <summary>Asks a credential helper, by its name, for the login of a registry; null where it knows none. One that may succeed another time fails as a <see cref="RegistryException"/>.</summary>
     public Func<string, string, CancellationToken, Task<RegistryCredentials?>> AskHelper { get; init; } =
         (_, _, _) => Task.FromResult<RegistryCredentials?>(null);
 
@@ -71,5 +71,5 @@ public sealed record RegistryPatience
     public int StallBytes { get; init; } = 16 << 10;
 
     /// <summary>So many bytes more of a blob, and its tries are counted anew.</summary>
-    public int ProgressBytes { get; init; } = 1 << 20;
+    public int ProgressBytes { get; init; } = 64 << 10;
 }

@@ -98,12 +98,25 @@ internal sealed class RegistryAuthorization(RegistryAccess access, RegistryEndpo
             throw new RegistryException($"{realm.Authority} gave no token for {endpoint}: {(int)response.StatusCode}") { Status = response.StatusCode };
         }
 
-        byte[] body = await BoundedContent.ReadAsync(response, TokenLimit, $"the token from {realm.Authority}", access.Patience, cancellationToken);
-        TokenAnswer answer = OciJson.Parse(body, AuthJson.Default.TokenAnswer, $"the token from {realm.Authority}", TokenLimit);
+        try
+        {
+            return await ReadTokenAsync(response, realm.Authority, cancellationToken);
+        }
+        catch (InvalidDataException e)
+        {
+            // Whoever answers like that says nothing of the image that the token is for.
+            throw new RegistryException(e.Message, e);
+        }
+    }
+
+    private async Task<string> ReadTokenAsync(HttpResponseMessage response, string server, CancellationToken cancellationToken)
+    {
+        byte[] body = await BoundedContent.ReadAsync(response, TokenLimit, $"the token from {server}", access.Patience, cancellationToken);
+        TokenAnswer answer = OciJson.Parse(body, AuthJson.Default.TokenAnswer, $"the token from {server}", TokenLimit);
         string? token = answer.Token ?? answer.AccessToken;
         return token is { Length: > 0 } && !token.AsSpan().ContainsAnyExceptInRange('!', '~')
             ? token
-            : throw new InvalidDataException($"{realm.Authority} answered without a token");
+            : throw new InvalidDataException($"{server} answered without a token");
     }
 
     // Name and password go to the realm: not in the clear, unless the registry itself is spoken to so.

@@ -51,7 +51,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
         {
             if (!stream.HasAll)
             {
-                await stream.ConnectAsync();
+                await stream.BeginAsync();
             }
 
             return stream;
@@ -135,23 +135,47 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
                 _kept?.Append(_buffer.AsSpan(0, read));
                 return;
             }
-            catch (Exception e) when (e is IOException and not RegistryException or HttpRequestException)
+            catch (Exception e) when (MayPass(e))
             {
-                Disconnect();
-                if (_received - _receivedAtFirstAttempt >= client.Patience.ProgressBytes)
-                {
-                    (_attempt, _receivedAtFirstAttempt) = (1, _received);
-                }
-
-                if (_attempt >= client.Patience.Attempts)
-                {
-                    throw new RegistryException(
-                        $"{client.Endpoint.Host}: blob {blob.Digest} stopped at {_received} of {blob.Size} bytes, {_attempt} times: {RegistryClient.Innermost(e)}", e);
-                }
-
-                await client.PauseAsync(_attempt++, null, lifetime);
+                await PauseAsync(e);
             }
         }
+    }
+
+    private async Task BeginAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                await ConnectAsync();
+                return;
+            }
+            catch (Exception e) when (MayPass(e) && e is not NoRangesException)
+            {
+                await PauseAsync(e);
+            }
+        }
+    }
+
+    private static bool MayPass(Exception e) => e is IOException and not RegistryException or HttpRequestException;
+
+    /// <summary>Waits before another try, unless there were enough of them that got no further.</summary>
+    private async Task PauseAsync(Exception failure)
+    {
+        Disconnect();
+        if (_received - _receivedAtFirstAttempt >= client.Patience.ProgressBytes)
+        {
+            (_attempt, _receivedAtFirstAttempt) = (1, _received);
+        }
+
+        if (_attempt >= client.Patience.Attempts)
+        {
+            throw new RegistryException(
+                $"{client.Endpoint.Host}: blob {blob.Digest} stopped at {_received} of {blob.Size} bytes, {_attempt} times: {RegistryClient.Innermost(failure)}", failure);
+        }
+
+        await client.PauseAsync(_attempt++, null, lifetime);
     }
 
     private async Task<int> ReceiveAsync(Memory<byte> buffer)
@@ -197,7 +221,7 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
         return read;
     }
 
-    /// <summary>Asks for what is missing, and looks at what the answer says of itself.</summary>
+    /// <summary>Asks for what is missing, and looks at what the answer says of itself: another length or part may be a proxy's, and says nothing of the blob.</summary>
     private async Task ConnectAsync()
     {
         if (_content is not null)
@@ -214,17 +238,17 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
         long begins = _response.StatusCode == HttpStatusCode.PartialContent ? _response.Content.Headers.ContentRange?.From ?? -1 : 0;
         if (begins != 0 && begins != _received)
         {
-            throw new InvalidDataException($"{client.Endpoint.Host} was asked for blob {blob.Digest} from byte {_received} and gave another part of it");
+            throw new IOException($"{client.Endpoint.Host} was asked for blob {blob.Digest} from byte {_received} and gave another part of it");
         }
 
         if (_response.Content.Headers.ContentRange?.Length is { } whole && whole != blob.Size)
         {
-            throw new InvalidDataException($"blob {blob.Digest} has {whole} bytes at {client.Endpoint.Host}; its descriptor states {blob.Size}");
+            throw new IOException($"blob {blob.Digest} has {whole} bytes at {client.Endpoint.Host}; its descriptor states {blob.Size}");
         }
 
         if (_response.Content.Headers.ContentLength is { } length && begins + length != range.End)
         {
-            throw new InvalidDataException($"blob {blob.Digest} has {begins + length} bytes at {client.Endpoint.Host}; {(IsPart ? "it was asked for up to byte" : "its descriptor states")} {range.End}");
+            throw new IOException($"blob {blob.Digest} has {begins + length} bytes at {client.Endpoint.Host}; {(IsPart ? "it was asked for up to byte" : "its descriptor states")} {range.End}");
         }
 
         _content = await _response.Content.ReadAsStreamAsync(lifetime);

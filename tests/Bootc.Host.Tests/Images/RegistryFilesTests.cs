@@ -79,16 +79,16 @@ public sealed class RegistryFilesTests : IDisposable
     [InlineData("number.example")]
     [InlineData("nothing.example")]
     public async Task An_answer_that_is_no_login_is_refused_and_not_shown(string registry) =>
-        await RefusedAsync("lab", registry, $"docker-credential-lab answered with something that is no login; echo {registry} | docker-credential-lab get shows it");
+        await RefusedAsync<BootcException>("lab", registry, $"docker-credential-lab answered with something that is no login; echo {registry} | docker-credential-lab get shows it");
 
     [Fact]
     public async Task A_helper_that_fails_is_named_and_its_words_are_not_shown() =>
-        await RefusedAsync("lab", "failing.example", "docker-credential-lab failed; echo failing.example | docker-credential-lab get shows why");
+        await RefusedAsync<RegistryException>("lab", "failing.example", "docker-credential-lab failed; echo failing.example | docker-credential-lab get shows why");
 
     [Theory]
     [InlineData("absent", "this step needs the program docker-credential-absent, which could not be started")]
     [InlineData("../lab", "\"../lab\" cannot be the name of a credential helper")]
-    public async Task A_helper_that_is_not_there_is_named(string helper, string message) => await RefusedAsync(helper, "known.example", message);
+    public async Task A_helper_that_is_not_there_is_named(string helper, string message) => await RefusedAsync<BootcException>(helper, "known.example", message);
 
     [Fact]
     public void The_first_auth_file_counts_and_no_other()
@@ -130,11 +130,12 @@ public sealed class RegistryFilesTests : IDisposable
         File.WriteAllText(file, content);
     }
 
-    private async Task RefusedAsync(string helper, string registry, string message)
+    private async Task RefusedAsync<TFailure>(string helper, string registry, string message)
+        where TFailure : Exception
     {
         RegistryAccess access = Read();
         Func<Task> asking = () => access.AskHelper(helper, registry, default);
 
-        (await asking.Should().ThrowAsync<BootcException>()).WithMessage(message).Which.ToString().Should().NotContain(Secret);
+        (await asking.Should().ThrowAsync<TFailure>()).WithMessage(message).Which.ToString().Should().NotContain(Secret);
     }
 }

@@ -131,6 +131,18 @@ public sealed class PartialBlobsTests : IAsyncLifetime
             .Contain("bytes=250000-", "the registry was asked for the rest before what was kept was read");
     }
 
+    [Theory]
+    [InlineData(0.4, true)]
+    [InlineData(0.6, false)]
+    public void Something_is_kept_of_a_blob_where_the_disk_has_room_for_two_of_it(double share, bool isKept)
+    {
+        using Dir folder = Dir.Open(_folder.FullName);
+
+        using PartialBlob? kept = new PartialBlobs(folder).TryOpen(new(MediaTypes.Layer, _registry.LayerDigest, (long)(folder.FreeBytes * share)));
+
+        (kept is not null).Should().Be(isKept);
+    }
+
     private string? RangeOfBlob() => _registry.Requests.Single(request => request.Path.Contains($"{_registry.LayerDigest}")).Range;
 
     private async Task<byte[]> PullAsync(Action? meanwhile = null)
