@@ -32,7 +32,8 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
     private static readonly int LayersAtOnce = Math.Clamp(Environment.ProcessorCount, 2, 4);
 
     private readonly LayerStore _layers = new(repository);
-    private readonly LocalContents _local = new(new StoredContent(repository), new FolderContent(contentFolders));
+    private readonly StoredContent _stored = new(repository);
+    private readonly FolderContent _folders = new(contentFolders);
 
     /// <summary>Whether a layer that is in the repository need not be read again; as long as nobody says otherwise, none has to.</summary>
     public Predicate<DiffId> IsLayerWhole { get; init; } = _ => true;
@@ -51,28 +52,28 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
     public async Task<ImportedImage> ImportAsync(IImageSource source, ResolvedImage image, CancellationToken cancellationToken)
     {
         using UnfinishedImport? unfinished = repository.TryBeginImport();
-        try
-        {
-            ImportedImage imported = await ImportAsync(source, image, unfinished, cancellationToken);
-            unfinished?.Clear();
-            return imported;
-        }
-        catch (Exception e) when (!IsInterruption(e))
-        {
-            // Nobody is to go on with an image that is not good.
-            unfinished?.Clear();
-            throw;
-        }
-    }
-
-    private async Task<ImportedImage> ImportAsync(
-        IImageSource source, ResolvedImage image, UnfinishedImport? unfinished, CancellationToken cancellationToken)
-    {
+        // Where a layer is not good, those that were finished and verified are, and the image's next version may have them, too.
         ImmutableArray<ObjectId> layers = await ImportLayersAsync(source, image, unfinished, cancellationToken);
 
         // This runs on top of the last layer's stack, which holds that layer's tables; go on from a stack of our own.
         await Task.Yield();
         GiveMemoryBack();
+        try
+        {
+            ImportedImage imported = Finish(image, layers, cancellationToken);
+            unfinished?.Clear();
+            return imported;
+        }
+        catch (Exception e) when (!IsInterruption(e))
+        {
+            // Its layers are what they should be, and make no image: nobody is to go on with them.
+            unfinished?.Clear();
+            throw;
+        }
+    }
+
+    private ImportedImage Finish(ResolvedImage image, ImmutableArray<ObjectId> layers, CancellationToken cancellationToken)
+    {
         FileTree tree = steps.Run("Applying the layers", () => ApplyLayers(image, layers, cancellationToken));
         ImageFiles files = new(tree, repository.Objects.Open);
         ImmutableArray<(ErofsVersion Version, ObjectId Id)> plain = steps.Run("Writing the image", () =>
@@ -175,19 +176,37 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
         IImageSource source, ImageLayer layer, string what, UnfinishedImport? unfinished, CancellationToken cancellationToken) =>
         steps.RunAsync(what, layer.ReadSize, async meter =>
         {
-            LayerTransfer transfer = new(unfinished is null ? null : new(unfinished.Folder), _local);
+            PartialBlobs? partial = unfinished is null ? null : new(unfinished.Folder);
             long began = Environment.TickCount64;
-            ObjectId stored = await ReadLayerAsync(source, layer, transfer, meter, cancellationToken);
-            if (transfer.Partial is not null && Environment.TickCount64 - began > PartialBlobs.SyncAfter.TotalMilliseconds)
+            ObjectId stored = await ReadLayerAsync(source, layer, partial, meter, cancellationToken);
+            if (partial is not null && Environment.TickCount64 - began > PartialBlobs.SyncAfter.TotalMilliseconds)
             {
                 // Before its blob goes: a power cut must not cost what took so long.
                 unfinished!.Sync();
             }
 
             unfinished?.AddStream(LayerStore.NameOf(layer.DiffId), stored);
-            transfer.Partial?.Remove(layer.Blob);
+            partial?.Remove(layer.Blob);
             return stored;
         });
+
+    private async Task<ObjectId> ReadLayerAsync(
+        IImageSource source, ImageLayer layer, PartialBlobs? partial, StepMeter meter, CancellationToken cancellationToken)
+    {
+        WatchedContent ofOthers = new(_folders);
+        try
+        {
+            return await ReadLayerAsync(source, layer, new LayerTransfer(partial, new LocalContents(_stored, ofOthers)), meter, cancellationToken);
+        }
+        catch (Exception e) when (ofOthers.WasRead && MayBeOfContent(e))
+        {
+            // What is in folders of others may have changed or gone since it was found, which says nothing of the image.
+            return await ReadLayerAsync(source, layer, new LayerTransfer(partial, _stored), meter, cancellationToken);
+        }
+    }
+
+    /// <summary>Whether a layer may have failed by content that was here, and not by what was fetched or by the disk it is stored on.</summary>
+    private static bool MayBeOfContent(Exception e) => e is InvalidDataException || (e is IOException and not RegistryException && !Failure.IsNoSpace(e));
 
     private async Task<ObjectId> ReadLayerAsync(
         IImageSource source, ImageLayer layer, LayerTransfer transfer, StepMeter meter, CancellationToken cancellationToken)

@@ -195,6 +195,7 @@ public sealed class ImageImporterTests : IDisposable
         _layout.AddLayer([TestLayout.Directory("usr")]).Finish();
 
         await ShouldBeRefusedAsync("Writing the boot image", "the image has no directory /boot");
+        NamesIn(".").Should().NotContain("partial", "nobody is to go on with it");
     }
 
     [Fact]
@@ -240,14 +241,7 @@ public sealed class ImageImporterTests : IDisposable
     public async Task Layers_that_an_interrupted_import_finished_are_not_read_again_unless_something_of_them_is_lost(string? damage)
     {
         _layout.AddLayer(TestLayout.Skeleton).AddLayer([TestLayout.File("usr/two", new string('y', 100))]).Finish();
-        using (OciLayout layout = OciLayout.Open(_layout.Folder))
-        using (Repository repository = Open())
-        using (BreakingSource source = new(layout, () => Directory.GetFiles(Path.Join(Repo, "partial")).Length > 0))
-        {
-            await FluentActions.Awaiting(() => new ImageImporter(repository, Steps.Silent).ImportAsync(source, default)).Should().ThrowAsync<Exception>();
-        }
-
-        ShouldHoldNothingByName();
+        await BreakDownAfterOneLayerAsync(new IOException("the source broke down"));
 
         File.Delete(_layout.BlobPath(0));
         await LabProgram.RunAsync("sh", ["-c", $"cd \"$0\"; object=$(find objects -type f -size 1000c); stream=$(readlink -f partial/*); {damage ?? ":"}", Repo]);
@@ -260,6 +254,39 @@ public sealed class ImageImporterTests : IDisposable
         {
             await FluentActions.Awaiting(() => ImportAsync()).Should().ThrowAsync<Exception>("the layer is read again, and its source has lost it");
         }
+    }
+
+    [Theory]
+    [InlineData(typeof(InvalidDataException))]
+    [InlineData(typeof(BootcException))]
+    public async Task Layers_that_were_finished_are_not_read_again_where_another_one_was_refused(Type refusal)
+    {
+        _layout.AddLayer(TestLayout.Skeleton).AddLayer([TestLayout.File("usr/two", new string('y', 100))]).Finish();
+        await BreakDownAfterOneLayerAsync((Exception)Activator.CreateInstance(refusal, "it is not good")!);
+        File.Delete(_layout.BlobPath(0));
+
+        await ImportAsync();
+
+        NamesIn(".").Should().BeEquivalentTo("meta.json", "objects", "streams", "images");
+    }
+
+    [Theory]
+    [InlineData("removed")]
+    [InlineData("altered")]
+    public async Task A_layer_is_read_once_more_where_a_file_of_others_was_altered_or_removed_since_it_was_found(string how)
+    {
+        _layout.AddLayer(TestLayout.Skeleton).Finish();
+        string folder = _folder.CreateSubdirectory("others").FullName;
+        string file = Path.Join(folder, "file");
+        File.WriteAllText(file, BorrowingSource.Content);
+        using OciLayout layout = OciLayout.Open(_layout.Folder);
+        using Repository repository = Open();
+        using BorrowingSource source = new(layout, () => File.Delete(file), isRefused: how == "altered");
+
+        ImportedImage image = await new ImageImporter(repository, Steps.Silent, folder).ImportAsync(source, default);
+
+        source.Borrowed.Should().Be(1);
+        image.Files.FindFile("/usr/large")!.Size.Should().Be(1000);
     }
 
     /// <summary>The version in the image's header.</summary>
@@ -289,6 +316,18 @@ public sealed class ImageImporterTests : IDisposable
         }
     }
 
+    /// <summary>An import of which only the first of two layers is read, before its source fails.</summary>
+    private async Task BreakDownAfterOneLayerAsync(Exception failure)
+    {
+        using OciLayout layout = OciLayout.Open(_layout.Folder);
+        using Repository repository = Open();
+        using BreakingSource source = new(layout, () => Directory.GetFiles(Path.Join(Repo, "partial")).Length > 0, failure);
+
+        await FluentActions.Awaiting(() => new ImageImporter(repository, Steps.Silent).ImportAsync(source, default)).Should().ThrowAsync<Exception>();
+
+        ShouldHoldNothingByName();
+    }
+
     private IEnumerable<string> NamesIn(string folder) =>
         Directory.EnumerateFileSystemEntries(Path.Join(Repo, folder)).Select(path => Path.GetFileName(path));
 
@@ -306,7 +345,7 @@ public sealed class ImageImporterTests : IDisposable
     }
 
     /// <summary>A source that breaks down at the second of two layers, as soon as something is so.</summary>
-    private sealed class BreakingSource(IImageSource inner, Func<bool> breaks) : IImageSource
+    private sealed class BreakingSource(IImageSource inner, Func<bool> breaks, Exception failure) : IImageSource
     {
         public ValueTask<ResolvedImage> ResolveAsync(CancellationToken cancellationToken) => inner.ResolveAsync(cancellationToken);
 
@@ -323,7 +362,42 @@ public sealed class ImageImporterTests : IDisposable
                 await Task.Delay(10, cancellationToken);
             }
 
-            throw new IOException("the source broke down");
+            throw failure;
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+
+    /// <summary>A source that takes a file of this machine, as one of zstd:chunked layers does; it is gone by then, or another.</summary>
+    private sealed class BorrowingSource(IImageSource inner, Action lose, bool isRefused) : IImageSource
+    {
+        public const string Content = "content";
+
+        public int Borrowed { get; private set; }
+
+        public ValueTask<ResolvedImage> ResolveAsync(CancellationToken cancellationToken) => inner.ResolveAsync(cancellationToken);
+
+        public ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken) => inner.OpenLayerAsync(layer, cancellationToken);
+
+        public ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, LayerTransfer transfer, CancellationToken cancellationToken)
+        {
+            Digest wanted = Digest.Sha256(Encoding.UTF8.GetBytes(Content));
+            transfer.Local!.Find([(wanted, Content.Length)], cancellationToken);
+            if (!transfer.Local.Contains(wanted))
+            {
+                return inner.OpenLayerAsync(layer, cancellationToken);
+            }
+
+            Borrowed++;
+            if (!isRefused)
+            {
+                lose();
+            }
+
+            using Stream content = transfer.Local.Read(wanted);
+            throw new InvalidDataException("the layer unpacks to another one");
         }
 
         public void Dispose()
