@@ -20,8 +20,8 @@ internal readonly record struct BlobSection(long Offset, int Length, int Unpacke
 /// <param name="TarSplit">Where that is which is no file's content.</param>
 internal sealed record ChunkedBlob(Digest TocDigest, BlobSection Toc, BlobSection TarSplit)
 {
-    /// <summary>Either section, compressed or not. A table for 200,000 files has some 60 MB; what needs more is fetched as a whole.</summary>
-    public const int MaxSection = 64 << 20;
+    /// <summary>Both sections as they are stored, and the table unpacked. One for 100,000 files has some 30 MB; what needs more is fetched as a whole.</summary>
+    public const int MaxTables = 32 << 20;
 
     private const string Prefix = "io.github.containers.zstd-chunked.";
     private const string TocChecksum = Prefix + "manifest-checksum";
@@ -45,8 +45,11 @@ internal sealed record ChunkedBlob(Digest TocDigest, BlobSection Toc, BlobSectio
             : throw new InvalidDataException($"the annotation {TocChecksum} of layer {blob.Digest} is no digest");
     }
 
-    /// <summary>Whether both sections are small enough to be held in memory.</summary>
-    public bool IsModest => Toc is { Length: <= MaxSection, Unpacked: <= MaxSection } && TarSplit.Length <= MaxSection;
+    /// <summary>The part that has both sections: one lies after the other, with a few bytes between.</summary>
+    public BlobRange Tail => new(Math.Min(Toc.Offset, TarSplit.Offset), Math.Max(Toc.End, TarSplit.End));
+
+    /// <summary>Whether the tables are small enough to be held in memory.</summary>
+    public bool IsModest => Tail.Length <= MaxTables && Toc.Unpacked <= MaxTables;
 
     private static BlobSection Section(Descriptor blob, string annotation, string text)
     {

@@ -7,6 +7,8 @@ namespace Bootc.Oci.Chunked;
 /// <summary>Fetches of a layer what this machine lacks, where the layer says what it holds and that is less than all of it.</summary>
 internal static class ChunkedTransfer
 {
+    private static readonly Lock Unpacking = new();
+
     /// <summary>Starts the transfer.</summary>
     /// <param name="layer">The layer.</param>
     /// <param name="local">What is here.</param>
@@ -24,35 +26,19 @@ internal static class ChunkedTransfer
 
         try
         {
-            // One lies after the other, with a few bytes between.
-            BlobRange tail = new(Math.Min(blob.Toc.Offset, blob.TarSplit.Offset), Math.Max(blob.Toc.End, blob.TarSplit.End));
-            if (tail.Length > 2 * ChunkedBlob.MaxSection)
+            if (await ReadTablesAsync(layer, blob, fetch) is not { } tables)
             {
                 return null;
             }
 
-            byte[] read = new byte[tail.Length];
-            using (RegistryBlob stream = await fetch(tail))
-            {
-                stream.ReadExactly(read);
-            }
-
-            if (TableOfContents.TryParse(ReadToc(layer, blob, Section(blob.Toc)), tail.From) is not { } toc)
-            {
-                return null;
-            }
-
-            byte[] tarSplit = Section(blob.TarSplit).ToArray();
-            Require(layer, "tar-split data", toc.TarSplitDigest, tarSplit);
-            local.Find(toc.Files.Select(file => (file.Content, file.Size)), cancellationToken);
-            ImmutableArray<BlobRange> missing = RangePlan.Join([.. toc.Files.Where(file => !local.Contains(file.Content)).Select(file => new BlobRange(file.Offset, file.End))]);
+            ImmutableArray<ChunkedFile> files = tables.Toc.Files;
+            local.Find(files.Select(file => (file.Content, file.Size)), cancellationToken);
+            ImmutableArray<BlobRange> missing = RangePlan.Join([.. files.Where(file => !local.Contains(file.Content)).Select(file => new BlobRange(file.Offset, file.End))]);
 
             // With the requests that it takes, little less is no gain; and a whole blob can be taken up where it was interrupted.
-            return missing.Sum(range => range.Length) + tail.Length < layer.Blob.Size / 5 * 4
-                ? new ChunkedLayer(layer, toc, LayerCompression.OpenZstd(new MemoryStream(tarSplit), "tar-split"), local, new BlobRanges(missing, fetch))
+            return missing.Sum(range => range.Length) + blob.Tail.Length < layer.Blob.Size / 5 * 4
+                ? new ChunkedLayer(layer, tables.Toc, LayerCompression.OpenZstd(new MemoryStream(tables.TarSplit), "tar-split"), local, new BlobRanges(missing, fetch))
                 : null;
-
-            ReadOnlySpan<byte> Section(BlobSection section) => read.AsSpan((int)(section.Offset - tail.From), section.Length);
         }
         catch (NoRangesException)
         {
@@ -60,19 +46,42 @@ internal static class ChunkedTransfer
         }
     }
 
-    private static byte[] ReadToc(ImageLayer layer, ChunkedBlob blob, ReadOnlySpan<byte> stored)
+    /// <summary>Null where it says nothing of use. What was read is not held any longer than this takes, but for the tar-split data.</summary>
+    private static async Task<Tables?> ReadTablesAsync(ImageLayer layer, ChunkedBlob blob, Func<BlobRange, Task<RegistryBlob>> fetch)
     {
-        byte[] compressed = stored.ToArray();
-        Require(layer, "table of contents", blob.TocDigest, compressed);
-        using Stream unpacked = LayerCompression.OpenZstd(new MemoryStream(compressed), "table of contents");
-        byte[] toc = new byte[blob.Toc.Unpacked];
-        int length = unpacked.ReadAtLeast(toc, toc.Length, throwOnEndOfStream: false);
-        return length == toc.Length && unpacked.ReadByte() < 0
-            ? toc
-            : throw new InvalidDataException($"the table of contents of layer {layer.Blob.Digest} has other than the {toc.Length} bytes that its annotation states");
+        byte[] read = new byte[blob.Tail.Length];
+        using (RegistryBlob stream = await fetch(blob.Tail))
+        {
+            stream.ReadExactly(read);
+        }
+
+        if (Parse(layer, blob, read) is not { } toc)
+        {
+            return null;
+        }
+
+        byte[] tarSplit = read.AsSpan((int)(blob.TarSplit.Offset - blob.Tail.From), blob.TarSplit.Length).ToArray();
+        Require(layer, "tar-split data", toc.TarSplitDigest, tarSplit);
+        return new(toc, tarSplit);
     }
 
-    private static void Require(ImageLayer layer, string what, Digest digest, byte[] content)
+    private static TableOfContents? Parse(ImageLayer layer, ChunkedBlob blob, byte[] tail)
+    {
+        int offset = (int)(blob.Toc.Offset - blob.Tail.From);
+        Require(layer, "table of contents", blob.TocDigest, tail.AsSpan(offset, blob.Toc.Length));
+        // Several layers are fetched at a time; one table is unpacked at a time.
+        lock (Unpacking)
+        {
+            using Stream unpacked = LayerCompression.OpenZstd(new MemoryStream(tail, offset, blob.Toc.Length, writable: false), "table of contents");
+            byte[] toc = new byte[blob.Toc.Unpacked];
+            int length = unpacked.ReadAtLeast(toc, toc.Length, throwOnEndOfStream: false);
+            return length == toc.Length && unpacked.ReadByte() < 0
+                ? TableOfContents.TryParse(toc, blob.Tail.From)
+                : throw new InvalidDataException($"the table of contents of layer {layer.Blob.Digest} has other than the {toc.Length} bytes that its annotation states");
+        }
+    }
+
+    private static void Require(ImageLayer layer, string what, Digest digest, ReadOnlySpan<byte> content)
     {
         Digest found = digest.OfSameKind(content);
         if (found != digest)
@@ -80,4 +89,7 @@ internal static class ChunkedTransfer
             throw new InvalidDataException($"the {what} of layer {layer.Blob.Digest} has digest {found}, not {digest}");
         }
     }
+
+    /// <summary>What a layer says of itself: its files, and the tar-split data as it is stored.</summary>
+    private sealed record Tables(TableOfContents Toc, byte[] TarSplit);
 }

@@ -58,6 +58,19 @@ public sealed class ChunkedTransferTests : IAsyncLifetime
         (await PullAsync(blob, annotations)).Should().Equal(_layer.Tar);
     }
 
+    /// <summary>Memory of that size is not to be taken because an annotation says so.</summary>
+    [Fact]
+    public async Task All_of_it_is_asked_for_where_its_table_is_said_to_be_large()
+    {
+        (byte[] blob, JsonObject annotations) = _layer.Finish();
+        string[] position = annotations["io.github.containers.zstd-chunked.manifest-position"]!.GetValue<string>().Split(':');
+        annotations["io.github.containers.zstd-chunked.manifest-position"] = $"{position[0]}:{position[1]}:{(32 << 20) + 1}:1";
+
+        (await PullAsync(blob, annotations)).Should().Equal(_layer.Tar);
+
+        RequestsOf(blob).Should().Equal((string?)null);
+    }
+
     [Theory]
     [InlineData("manifest-checksum", "sha256:00", "*is no digest")]
     [InlineData("manifest-checksum", "sha256:0000000000000000000000000000000000000000000000000000000000000000", "the table of contents of layer *has digest*")]
