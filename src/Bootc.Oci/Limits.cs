@@ -6,6 +6,9 @@ public static class Limits
     /// <summary>A manifest, an index or a config in bytes; registries refuse manifests above 4 MiB.</summary>
     public const int Document = 4 << 20;
 
+    /// <summary>What a signature of an image is of, in bytes; cosign's has less than 1 KiB.</summary>
+    public const int SignedPayload = 64 << 10;
+
     /// <summary>How deep JSON may nest.</summary>
     public const int JsonDepth = 32;
 

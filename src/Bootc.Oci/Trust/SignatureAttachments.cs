@@ -29,6 +29,15 @@ internal static class SignatureAttachments
                where signature is not null
                select (layer, signature),
         ];
+        foreach ((Descriptor payload, _) in found)
+        {
+            // All of them are read before any key is tried.
+            if (payload.Size > Limits.SignedPayload)
+            {
+                throw new InvalidDataException($"an image has a signature of {payload.Size} bytes ({payload.Digest}), more than the {Limits.SignedPayload} allowed");
+            }
+        }
+
         return found.Length <= MaxSignatures ? found : throw new InvalidDataException($"an image has {found.Length} signatures, more than the {MaxSignatures} that are looked at");
     }
 
