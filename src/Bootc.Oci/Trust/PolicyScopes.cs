@@ -6,6 +6,10 @@ internal static class PolicyScopes
     /// <summary>What a policy calls the transport.</summary>
     public static string TransportOf(ImageReference image) => image.Transport == ImageTransport.Registry ? "docker" : image.TransportName;
 
+    /// <summary>Whether scopes within the transport are compared. Others have none by containers-policy.json(5), or some that are not known here.</summary>
+    public static bool AreKnown(ImageTransport transport) =>
+        transport is ImageTransport.Registry or ImageTransport.Oci or ImageTransport.OciArchive or ImageTransport.Dir;
+
     /// <summary>The scopes; the last one is the whole transport.</summary>
     /// <exception cref="ArgumentException">The name is short: which image it stands for is for registries.conf to say.</exception>
     public static IEnumerable<string> Of(ImageReference image)
@@ -13,9 +17,8 @@ internal static class PolicyScopes
         IEnumerable<string> specific = image.Transport switch
         {
             ImageTransport.Registry when ImageName.TryParse(image.Name, out ImageName? name) => OfName(name.Canonical),
-            ImageTransport.Oci or ImageTransport.OciArchive => OfPath(image.SplitPath() is var (path, tag) && tag is not null ? $"{path}:{tag}" : null, image.SplitPath().Path),
-            ImageTransport.Dir => OfPath(null, image.Name),
-            // Podman knows no scopes for these but the transport itself.
+            ImageTransport.Oci or ImageTransport.OciArchive => OfPath(image.SplitPath().Path, image.SplitPath().Image),
+            ImageTransport.Dir => OfPath(image.Name, tag: null),
             _ => [],
         };
         return specific.Append("");
@@ -47,11 +50,13 @@ internal static class PolicyScopes
         }
     }
 
-    private static IEnumerable<string> OfPath(string? full, string path)
+    private static IEnumerable<string> OfPath(string typed, string? tag)
     {
-        if (full is not null)
+        // However it was typed, it is the same path. Symbolic links are not followed.
+        string path = typed.Length == 0 ? typed : Path.TrimEndingDirectorySeparator(Path.GetFullPath(typed));
+        if (tag is not null)
         {
-            yield return full;
+            yield return $"{path}:{tag}";
         }
 
         for (string scope = path; scope.LastIndexOf('/') is var slash; scope = scope[..slash])

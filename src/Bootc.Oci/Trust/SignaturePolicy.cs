@@ -61,16 +61,24 @@ public sealed class SignaturePolicy
         string transport = PolicyScopes.TransportOf(image);
         if (_transports.TryGetValue(transport, out Dictionary<string, ImmutableArray<PolicyRequirement>>? scopes))
         {
+            if (!PolicyScopes.AreKnown(image.Transport) && scopes.Keys.FirstOrDefault(scope => scope.Length > 0) is { } unknown)
+            {
+                // It may be for this image, and ask for more than the whole transport does.
+                return new([new PolicyRequirement.Unsupported("a scope within this transport")], Place(unknown));
+            }
+
             foreach (string scope in PolicyScopes.Of(image))
             {
                 if (scopes.TryGetValue(scope, out ImmutableArray<PolicyRequirement> requirements))
                 {
-                    return new(requirements, $"\"{scope}\" of transport {transport}");
+                    return new(requirements, Place(scope));
                 }
             }
         }
 
         return new(_default, "its default");
+
+        string Place(string scope) => $"\"{scope}\" of transport {transport}";
     }
 
     /// <summary>Reads the document.</summary>

@@ -102,6 +102,19 @@ public sealed class PolicyCheckTests : IDisposable
     public void What_asks_for_something_else_refuses_what_is_signed(string requirement, string objection) =>
         Objection([Sign(Payload())], policy: $$"""{"default": [{{requirement}}]}""").Should().Be($"docker://q.io/os:1 is refused by policy.json (its default): {objection}");
 
+    [Theory]
+    [InlineData("containers-storage:localhost/os:1", "containers-storage")]
+    [InlineData("docker-archive:/images/os.tar", "docker-archive")]
+    public void A_scope_that_is_not_compared_refuses_all_images_of_its_transport(string image, string transport)
+    {
+        const string Everything = """[{"type": "insecureAcceptAnything"}]""";
+        const string Nothing = """[{"type": "reject"}]""";
+
+        Objection([], image, $$$$"""{"default": {{{{Nothing}}}}, "transports": {"{{{{transport}}}}": {"": {{{{Everything}}}}}}}""").Should().BeNull();
+        Objection([], image, $$$$"""{"default": {{{{Everything}}}}, "transports": {"{{{{transport}}}}": {"": {{{{Everything}}}}, "evil": {{{{Nothing}}}}}}}""").Should()
+            .Be($"{image} is refused by policy.json (\"evil\" of transport {transport}): it asks for a scope within this transport, which this version of bootc cannot check");
+    }
+
     [Fact]
     public void All_requirements_have_to_be_met() =>
         Objection([Sign(Payload())], policy: $$"""{"default": [{"type": "insecureAcceptAnything"}, {"type": "reject"}]}""").Should().EndWith("it takes none of these images");

@@ -28,6 +28,8 @@ public sealed class SignaturePolicyTests
     [InlineData("oci:/images/edge:7", "/images/edge:7")]
     [InlineData("oci:/images/edge:8", "/images/edge")]
     [InlineData("oci:/images/else/deep", "/images")]
+    [InlineData("oci:/elsewhere/..//images/./edge/:7", "/images/edge:7")]
+    [InlineData("oci:/images/else/../edge:8", "/images/edge")]
     [InlineData("dir:/elsewhere", "default")]
     [InlineData("containers-storage:localhost/x", "default")]
     public void The_most_specific_scope_counts(string image, string scope)
