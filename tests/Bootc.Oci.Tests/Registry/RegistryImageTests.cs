@@ -56,6 +56,71 @@ public sealed class RegistryImageTests : IAsyncLifetime
             .Which.Range.Should().MatchRegex("^bytes=[1-9][0-9]*-$");
     }
 
+    /// <summary>A connection brings 100,000 bytes; there are more of them than tries.</summary>
+    [Fact]
+    public async Task Takes_up_a_blob_as_often_as_each_connection_brings_some_of_it()
+    {
+        _registry.Before = async context =>
+        {
+            if (!IsBlob(context))
+            {
+                return false;
+            }
+
+            long from = context.Request.GetTypedHeaders().Range?.Ranges.Single().From ?? 0;
+            ReadOnlyMemory<byte> rest = _registry.Layer.AsMemory((int)from);
+            context.Response.StatusCode = from > 0 ? 206 : 200;
+            context.Response.Headers.ContentRange = from > 0 ? $"bytes {from}-{_registry.Layer.Length - 1}/{_registry.Layer.Length}" : default;
+            context.Response.ContentLength = rest.Length;
+            await context.Response.Body.WriteAsync(rest[..Math.Min(rest.Length, 100_000)]);
+            await context.Response.Body.FlushAsync();
+            if (rest.Length > 100_000)
+            {
+                await Task.Delay(100);
+                context.Abort();
+            }
+
+            return true;
+        };
+        RegistryPatience patience = _registry.PatientAccess.Patience with { ProgressBytes = new RegistryPatience().ProgressBytes };
+
+        await _registry.PullAsync(_registry.PatientAccess with { Patience = patience });
+
+        _registry.Requests.Count(request => request.Range is not null).Should().BeGreaterThan(patience.Attempts - 1);
+    }
+
+    [Theory]
+    [InlineData(200, null)]
+    [InlineData(206, "bytes 0-6/7")]
+    [InlineData(206, "bytes 5-11/300000")]
+    public async Task Takes_up_a_blob_after_an_answer_that_is_not_the_registrys(int status, string? range)
+    {
+        int times = 0;
+        _registry.Before = async context =>
+        {
+            if (!IsBlob(context) || times++ > 1)
+            {
+                return false;
+            }
+
+            if (times == 1)
+            {
+                await BreakOffAsync(context);
+                return true;
+            }
+
+            context.Response.StatusCode = status;
+            context.Response.Headers.ContentRange = range;
+            context.Response.ContentLength = 7;
+            await context.Response.WriteAsync("<html/>");
+            return true;
+        };
+
+        await _registry.PullAsync(_registry.PatientAccess);
+
+        times.Should().Be(3);
+    }
+
     [Fact]
     public async Task Takes_up_a_blob_in_the_middle_of_which_the_token_expired_with_another()
     {
@@ -291,7 +356,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
     [Theory]
     [InlineData(-1)]
     [InlineData(1)]
-    public async Task Refuses_a_blob_of_another_length(int more)
+    public async Task Gives_up_on_a_blob_that_always_has_another_length(int more)
     {
         _registry.Before = async context =>
         {
@@ -305,7 +370,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
             return IsBlob(context);
         };
 
-        await Refused("blob sha256:* has * bytes at *; its descriptor states *");
+        await Refused("*: blob sha256:* stopped at 0 of * bytes, 3 times: blob sha256:* has * bytes at *; its descriptor states *");
     }
 
     [Fact]
@@ -433,6 +498,46 @@ public sealed class RegistryImageTests : IAsyncLifetime
         };
 
         await _registry.PullAsync(_registry.Access with { Logins = Login(_registry.Host) });
+
+        tokens.Should().Be(2);
+    }
+
+    [Fact]
+    public async Task Asks_a_credential_helper_again_that_failed_once()
+    {
+        int times = 0;
+        _registry.Before = context => Task.FromResult(!RequireBasic(context));
+
+        await _registry.PullAsync(_registry.PatientAccess with
+        {
+            Logins = AuthFile.Parse(Encoding.UTF8.GetBytes($$$"""{"credHelpers": { "{{{_registry.Host}}}": "lab" } }"""), "auth.json"),
+            AskHelper = (_, _, _) => ++times == 1
+                ? throw new RegistryException("docker-credential-lab failed")
+                : Task.FromResult<RegistryCredentials?>(new("user", Secret)),
+        });
+
+        times.Should().Be(2);
+    }
+
+    [Fact]
+    public async Task Asks_again_for_a_token_where_the_answer_was_none()
+    {
+        int tokens = 0;
+        _registry.Before = async context =>
+        {
+            if (context.Request.Path == "/token")
+            {
+                await context.Response.WriteAsync(++tokens == 1 ? "<html/>" : """{"token": "t1"}""");
+                return true;
+            }
+
+            bool isAuthorized = context.Request.Headers.Authorization == "Bearer t1";
+            context.Response.StatusCode = isAuthorized ? 200 : 401;
+            context.Response.Headers.WWWAuthenticate = $"Bearer realm=\"https://{_registry.Host}/token\",service=\"s\"";
+            return !isAuthorized;
+        };
+
+        await _registry.PullAsync(_registry.PatientAccess);
 
         tokens.Should().Be(2);
     }
@@ -580,14 +685,7 @@ public sealed class RegistryImageTests : IAsyncLifetime
         };
         if (registryHasThem)
         {
-            byte[] payload = "payload"u8.ToArray();
-            _registry.ServeBlob($"{Digest.Sha256(payload)}", payload);
-            _registry.ServeManifest($"sha256-{$"{_registry.ManifestDigest}"[7..]}.sig", MediaTypes.Manifest, Encoding.UTF8.GetBytes(
-                $$$"""
-                {"schemaVersion": 2, "config": {"mediaType": "{{{MediaTypes.Config}}}", "digest": "{{{Digest.Sha256(payload)}}}", "size": 7}, "layers": [
-                  {"mediaType": "application/vnd.dev.cosign.simplesigning.v1+json", "digest": "{{{Digest.Sha256(payload)}}}", "size": 7, "annotations": {"dev.cosignproject.cosign/signature": "eA=="}}
-                ]}
-                """));
+            ServeSignature("payload"u8.ToArray());
         }
 
         using RegistryImage source = OpenMirrored(mirror, new MirrorTable { Location = $"{mirror.Host}/os" });
@@ -600,6 +698,26 @@ public sealed class RegistryImageTests : IAsyncLifetime
         else
         {
             (await reading()).Should().Be(found);
+        }
+    }
+
+    [Theory]
+    [InlineData(64 << 10, null)]
+    [InlineData((64 << 10) + 1, "an image has a signature of 65537 bytes (sha256:*), more than the 65536 allowed")]
+    public async Task What_is_too_large_to_be_signed_is_not_read(int size, string? refusal)
+    {
+        ServeSignature(new byte[size]);
+        using RegistryImage source = _registry.Open(_registry.PatientAccess);
+        Func<Task> reading = () => source.ReadSignaturesAsync(_registry.ManifestDigest, default).AsTask();
+
+        if (refusal is null)
+        {
+            await reading.Should().NotThrowAsync();
+        }
+        else
+        {
+            (await reading.Should().ThrowAsync<InvalidDataException>()).WithMessage(refusal);
+            _registry.Requests.Should().ContainSingle();
         }
     }
 
@@ -649,6 +767,19 @@ public sealed class RegistryImageTests : IAsyncLifetime
         };
         ImageName.TryParse($"registry.example/{LoopbackRegistry.Repository}:{LoopbackRegistry.Tag}", out ImageName? name).Should().BeTrue();
         return RegistryImage.Open(name!, access);
+    }
+
+    /// <summary>Attaches something to the image as a signature is.</summary>
+    private void ServeSignature(byte[] payload)
+    {
+        string part = $"\"digest\": \"{Digest.Sha256(payload)}\", \"size\": {payload.Length}";
+        _registry.ServeBlob($"{Digest.Sha256(payload)}", payload);
+        _registry.ServeManifest($"sha256-{$"{_registry.ManifestDigest}"[7..]}.sig", MediaTypes.Manifest, Encoding.UTF8.GetBytes(
+            $$$"""
+            {"schemaVersion": 2, "config": {"mediaType": "{{{MediaTypes.Config}}}", {{{part}}}}, "layers": [
+              {"mediaType": "application/vnd.dev.cosign.simplesigning.v1+json", {{{part}}}, "annotations": {"dev.cosignproject.cosign/signature": "eA=="}}
+            ]}
+            """));
     }
 
     private async Task BreakOffAsync(HttpContext context)
