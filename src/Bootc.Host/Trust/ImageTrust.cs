@@ -19,6 +19,9 @@ public sealed class ImageTrust(Dir root, Steps steps)
     private const string SystemPolicy = "etc/containers/policy.json";
     private const string VendorPolicy = "usr/share/containers/policy.json";
 
+    /// <summary>The variables of the environment.</summary>
+    internal Func<string, string?> Variables { get; init; } = Environment.GetEnvironmentVariable;
+
     /// <summary>Refuses an image that the machine's policy does not accept.</summary>
     /// <param name="source">Where it comes from.</param>
     /// <param name="image">The image, resolved from there.</param>
@@ -48,7 +51,7 @@ public sealed class ImageTrust(Dir root, Steps steps)
     /// <summary>The policy and its path; null where there is none and none is needed.</summary>
     private (SignaturePolicy Policy, string Path)? Find(bool isEnforced)
     {
-        ImmutableArray<string> places = Places(Environment.GetEnvironmentVariable);
+        ImmutableArray<string> places = Places(Variables);
         foreach (string path in places)
         {
             // Through symbolic links: administrators link one of these files to another.
@@ -66,7 +69,10 @@ public sealed class ImageTrust(Dir root, Steps steps)
             }
         }
 
-        return isEnforced ? throw new BootcException($"a signature policy has to vouch for images here, and there is none: /{(places.Length == 1 ? places[0] : SystemPolicy)} is missing") : null;
+        // Whoever names a policy does not want to be without one.
+        return places.Length == 1 ? throw new BootcException($"{PolicyVariable} names /{places[0]} as the signature policy, and that is missing")
+            : isEnforced ? throw new BootcException($"a signature policy has to vouch for images here, and there is none: /{SystemPolicy} is missing")
+            : null;
     }
 
     /// <summary>Where a policy may be, relative to the root: of what is there, the first counts (containers-policy.json(5)).</summary>
