@@ -5,7 +5,7 @@ namespace Bootc.Host.Operations;
 
 /// <summary>
 /// Brings the images that a new deployment binds to a machine. Podman does not wait until they are on the disk: a power cut may leave one
-/// that podman has and whose files are empty, so what is being pulled is recorded, and pulled anew after such an end.
+/// that podman has and whose files are empty, so what is being brought is recorded, and brought anew after such an end.
 /// </summary>
 /// <param name="machine">The machine, opened for writing.</param>
 /// <param name="programs">Runs podman.</param>
@@ -29,17 +29,7 @@ public sealed class BoundImagePull(Machine machine, Programs programs, Steps ste
                 continue;
             }
 
-            machine.Records.BoundPull = new(image.Name);
-            try
-            {
-                await storage.PullAsync(image, steps, cancellationToken);
-            }
-            finally
-            {
-                // The power is there: what podman has of it is whole, and has a name only if all of it came.
-                machine.Sysroot.SyncFilesystem();
-                machine.Records.BoundPull = null;
-            }
+            await RecordAsync(image.Name, () => storage.PullAsync(image, steps, cancellationToken));
         }
     }
 
@@ -48,7 +38,22 @@ public sealed class BoundImagePull(Machine machine, Programs programs, Steps ste
     {
         BoundImageStorage storage = BoundImageStorage.Of(programs, machine.Sysroot);
         await RemoveUnfinishedAsync(storage, cancellationToken);
-        await steps.RunAsync($"Copying {name}", () => storage.CopyAsync(name, cancellationToken));
+        await RecordAsync(name, () => steps.RunAsync($"Copying {name}", () => storage.CopyAsync(name, cancellationToken)));
+    }
+
+    private async Task RecordAsync(string name, Func<Task> bring)
+    {
+        machine.Records.BoundPull = new(name);
+        try
+        {
+            await bring();
+        }
+        finally
+        {
+            // The power is there: what podman has of it is whole, and has a name only if all of it came.
+            machine.Sysroot.SyncFilesystem();
+            machine.Records.BoundPull = null;
+        }
     }
 
     private async Task RemoveUnfinishedAsync(BoundImageStorage storage, CancellationToken cancellationToken)

@@ -205,6 +205,23 @@ public sealed class BoundImageTests : IAsyncLifetime
             .Which.Message.Should().MatchRegex("^podman pull: exit code 125: .*localhost/none:1");
     }
 
+    [Fact]
+    public async Task What_is_being_copied_is_recorded_as_what_is_being_pulled_is()
+    {
+        await _lab.MakeAsync("localhost/app:1");
+        List<string?> recorded = [];
+
+        await _machine.WithAsync(async machine =>
+        {
+            Steps steps = new(_ => recorded.Add(machine.Records.BoundPull?.Image));
+            await new BoundImagePull(machine, MachineFolders.Programs, steps).CopyFromDefaultStorageAsync("localhost/app:1", default);
+            return true;
+        });
+
+        recorded.Should().NotBeEmpty().And.OnlyContain(image => image == "localhost/app:1");
+        _machine.With(machine => machine.Records.BoundPull).Should().BeNull();
+    }
+
     /// <summary>The one file of each image, in the layers of the storage.</summary>
     private IEnumerable<string> FilesOfApps() =>
         Directory.GetDirectories(Path.Join(Storage, "overlay")).Where(layer => Path.GetFileName(layer) != "l").Select(layer => Path.Join(layer, "diff/app"));
