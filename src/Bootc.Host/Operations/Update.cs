@@ -119,8 +119,9 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
     private UpdateConfig ReadConfig() => UpdateConfig.Read(machine.Root).With(Overrides);
 
-    private IImageSource Open(ImageReference reference, UpdateConfig config) =>
-        ImageSources.Open(reference, () => config.MaxRate.Bytes is { } rate ? Registries() with { Rate = new(rate, Time) } : Registries());
+    private IImageSource Open(ImageReference reference, UpdateConfig config) => ImageSources.Open(reference, () => RegistriesAt(config.MaxRate));
+
+    private RegistryAccess RegistriesAt(ByteLimit perSecond) => perSecond.Bytes is { } rate ? Registries() with { Rate = new(rate, Time) } : Registries();
 
     private async Task RequireTrustAsync(
         IImageSource source, ResolvedImage image, FollowedImage followed, UpdateConfig config, HostStatus status, CancellationToken cancellationToken)
@@ -223,8 +224,8 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
     }
 
     /// <summary>
-    /// Stages what the last shutdown did not make the one that boots, of what is on the disk: the update source is asked only for what is damaged. It
-    /// was vouched for when it was staged first. Null where nothing was lost, or its state is gone.
+    /// Stages what the last shutdown did not make the one that boots, of what is on the disk: the update source is asked only for what is damaged, and
+    /// the signature policy before that. What is here it vouched for when it was staged first. Null where nothing was lost, or its state is gone.
     /// </summary>
     private async Task<UpdateResult?> StageAgainAsync(HostStatus status, CancellationToken cancellationToken)
     {
@@ -237,16 +238,22 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         }
 
         using Dir directory = machine.Sysroot.OpenDir(StateLayout.Repository);
+        UpdateConfig config = ReadConfig();
         Repository repository = Repository.Open(directory, VerityMode.Optional);
-        using RecordedImage source = new(repository, image.Reference, manifest, Registries);
+        using RecordedImage recorded = new(repository, image.Reference, manifest, () => RegistriesAt(config.MaxRate));
         ResolvedImage resolved;
         using (repository)
         {
             // Not longer: staging opens it itself, and collects in it alone.
-            resolved = await source.ResolveAsync(cancellationToken);
+            resolved = await recorded.ResolveAsync(cancellationToken);
         }
 
-        return await StageAsync(source, resolved, image.Followed, isLocked: false, ReadConfig(), status, cancellationToken);
+        using VouchedSource source = new(recorded, async token =>
+        {
+            using IImageSource named = Open(image.Reference, config);
+            await _trust.RequireAsync(named, resolved, image.Followed, token);
+        });
+        return await StageAsync(source, resolved, image.Followed, isLocked: false, config, status, cancellationToken);
     }
 
     private async Task<UpdateResult> RelockAsync(

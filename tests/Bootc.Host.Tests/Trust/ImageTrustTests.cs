@@ -108,6 +108,47 @@ public sealed class ImageTrustTests : IAsyncLifetime
             .WithMessage("/etc/containers/policy.json, the signature policy, is a symbolic link that leads to nothing");
     }
 
+    [Fact]
+    public async Task A_policy_that_is_named_and_missing_is_not_taken_for_none()
+    {
+        ImageReference reference = _machine.Publish(2);
+        using IImageSource source = ImageSources.Open(reference, () => throw new InvalidOperationException("no registry is needed"));
+        ResolvedImage image = await source.ResolveAsync(default);
+        using Dir root = Dir.Open(_machine["root"]);
+        ImageTrust trust = new(root, Steps.Silent) { Variables = name => name == "CONTAINERS_POLICY_JSON" ? "/etc/none.json" : null };
+
+        await trust.Awaiting(t => t.RequireAsync(source, image, new(reference), default)).Should().ThrowAsync<BootcException>()
+            .WithMessage("CONTAINERS_POLICY_JSON names /etc/none.json as the signature policy, and that is missing");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_a_power_cut_lost_is_asked_about_again_where_some_of_it_has_to_be_fetched(bool isWhole)
+    {
+        await _machine.SwitchAsync(_machine.Publish(2));
+        _machine.Reboot();
+        _machine.With(machine => new BootReport(machine).Run());
+        SetPolicy(Nothing);
+        foreach (string layer in isWhole ? [] : Directory.GetFiles(_machine["sysroot/composefs/streams"], "oci-layer-*"))
+        {
+            File.Delete(layer);
+        }
+
+        Func<Task<UpdateResult>> staging = () => _machine.UpgradeAsync(new() { FromDownloaded = true });
+
+        if (isWhole)
+        {
+            (await staging()).Outcome.Should().Be(UpdateOutcome.Staged);
+        }
+        else
+        {
+            Failure.Describe((await staging.Should().ThrowAsync<BootcException>()).Which).Should()
+                .MatchRegex("^Importing layer [12] of 2: oci:.* is refused by /etc/containers/policy.json \\(its default\\): it takes none of these images$");
+            _machine.Status().Staged.Should().BeNull();
+        }
+    }
+
     [Theory]
     [InlineData("registries.d/a.yaml")]
     [InlineData("registries.d")]
