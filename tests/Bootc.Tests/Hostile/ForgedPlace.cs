@@ -85,6 +85,7 @@ public sealed class ForgedPlace : IAsyncLifetime
         else
         {
             Names().Should().Equal(names, "what is refused gets no name");
+            ForgetWhatWasBegun();
         }
 
         return line;
@@ -158,6 +159,16 @@ public sealed class ForgedPlace : IAsyncLifetime
     {
         Directory.Delete(Repo, recursive: true);
         await LabProgram.RunAsync("cp", ["-a", Template, Repo]);
+    }
+
+    /// <summary>Layers that were finished are not read again, so that what is forged of them next would not be seen.</summary>
+    private void ForgetWhatWasBegun()
+    {
+        string begun = Path.Join(Repo, "partial");
+        if (Directory.Exists(begun))
+        {
+            Directory.Delete(begun, recursive: true);
+        }
     }
 
     private async Task ShouldBeSoundAsync()
