@@ -7,6 +7,8 @@ namespace Bootc.SystemTests;
 /// <summary>A machine that follows an image of its own.</summary>
 public sealed class FollowingMachine(UpdateLab lab, string name, KeptMachine machine) : IAsyncDisposable
 {
+    private StatusGoldens? _goldens;
+
     /// <summary>What it follows, as it names it.</summary>
     public string Source => SourceAt("stable");
 
@@ -47,6 +49,21 @@ public sealed class FollowingMachine(UpdateLab lab, string name, KeptMachine mac
         return JsonDocument.Parse(document).RootElement.GetProperty("status");
     }
 
+    /// <summary>
+    /// Its status at a stop of a walk. The text for people is compared with the golden of that name; <see cref="ShouldHaveShownWhatWasAgreed"/> fails
+    /// for all stops together.
+    /// </summary>
+    /// <returns>The status member of the document, as <see cref="StatusAsync"/> gives it.</returns>
+    public async Task<JsonElement> StopAsync(string stop)
+    {
+        GuestAnswer shown = await TryRunAsync("bootc status --format humanreadable 2>&1");
+        await Goldens.CompareAsync(stop, shown.Output);
+        return await StatusAsync();
+    }
+
+    /// <summary>Looks whether at every stop so far its status was, whole, what was agreed.</summary>
+    public void ShouldHaveShownWhatWasAgreed() => Goldens.ShouldHaveNoDifference();
+
     /// <summary>Edits its specification by sed, and gives what comes of it.</summary>
     public Task<GuestAnswer> TryEditAsync(string sed) =>
         TryRunAsync($"bootc status > /run/host.yaml && sed -i '{sed}' /run/host.yaml && bootc edit --filename /run/host.yaml");
@@ -77,6 +94,8 @@ public sealed class FollowingMachine(UpdateLab lab, string name, KeptMachine mac
     public async Task<string?> StagedVersionAsync() => VersionOf(await StatusAsync(), "staged");
 
     public ValueTask DisposeAsync() => machine.DisposeAsync();
+
+    private StatusGoldens Goldens => _goldens ??= new(name, lab.Registry.HostOfGuests);
 
     private Task RebootUntilAsync(string command, int version) => machine.RebootUntilAsync(command, $"grep -qx {version} /usr/share/lab-version");
 
