@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Bootc.Testing;
 using Bootc.Testing.Vm;
 
@@ -5,13 +6,22 @@ namespace Bootc.SystemTests;
 
 /// <summary>
 /// Machines to which nobody attends: one loses its power, gets too little memory, another clock, and damage; the other is left to its timer, which
-/// finds version 2, asks before the reboot, and respects a rollback.
+/// finds version 2, asks before the reboot, respects a rollback, and takes what comes next.
 /// </summary>
 [Trait("Category", "All")]
 public sealed class UpdateMishapTests
 {
     private const string Service = "bootc-fetch-apply-updates.service";
+    private const string Timer = "bootc-fetch-apply-updates.timer";
     private const string Hook = "/etc/bootc/before-reboot.d/50-hold";
+
+    // In /run, so that it lasts for one boot.
+    private const string HasteOfTimer =
+        $"""
+        mkdir -p /run/systemd/system/{Timer}.d
+        printf '[Timer]\nOnBootSec=\nOnActiveSec=1s\nOnUnitInactiveSec=5s\nRandomizedDelaySec=0\n' > /run/systemd/system/{Timer}.d/50-lab.conf
+        systemctl daemon-reload
+        """;
 
     [Fact]
     public async Task A_machine_gets_over_a_lost_update_little_memory_a_wrong_clock_and_damage()
@@ -101,19 +111,59 @@ public sealed class UpdateMishapTests
         await AHookPostponesTheRebootAgainAndAgainAsync(machine);
         await WhatAHookLocksIsNotRebootedIntoAsync(machine);
 
-        await machine.RebootAsync($"rm {Hook}; systemctl start bootc-fetch-apply-updates.timer; sleep 300");
+        await machine.RebootAsync($"rm {Hook}; systemctl start {Timer}; sleep 300");
 
         await machine.ShouldRunAsync(2, rollback: 1, etc: "2\nimage-2");
-        (await machine.RunAsync("systemctl is-active bootc-fetch-apply-updates.timer")).Should().Be("active");
+        await machine.StopAsync("updated");
+        (await machine.RunAsync($"systemctl is-active {Timer}")).Should().Be("active");
 
+        await WhatAPersonLeftIsNotTakenAgainAsync(machine);
+        await TheNextImageIsTakenAsync(machine);
+        await AnotherImageIsAppliedAndLeftAgainAsync(machine);
+        machine.ShouldHaveShownWhatWasAgreed();
+    }
+
+    private static async Task WhatAPersonLeftIsNotTakenAgainAsync(FollowingMachine machine)
+    {
         await machine.RunAsync("bootc rollback");
+        await machine.StopAsync("rollback-queued");
         await machine.RebootAsync();
         await machine.RunAsync($"systemctl start {Service}");
 
         (await machine.RunAsync("cat /usr/share/lab-version")).Should().Be("1");
         (await JournalAsync(machine)).Should().Contain("which was left by bootc rollback");
-        (await machine.StagedVersionAsync()).Should().BeNull();
+        (await machine.StopAsync("rolled-back")).GetProperty("staged").ValueKind.Should().Be(JsonValueKind.Null);
     }
+
+    private static async Task TheNextImageIsTakenAsync(FollowingMachine machine)
+    {
+        await machine.PublishAsync(3, karg: 3, UpdateImages.OtherInitrd);
+
+        await RebootByTimerAsync(machine);
+
+        await machine.ShouldRunAsync(3, rollback: 1, etc: "3\nimage-3");
+        await machine.StopAsync("next-image");
+    }
+
+    // Which image a machine follows is for people to say; the timer finds it staged and does the rest.
+    private static async Task AnotherImageIsAppliedAndLeftAgainAsync(FollowingMachine machine)
+    {
+        await machine.PublishAsync(4, karg: 1, tag: "other");
+        (await machine.RunAsync($"bootc switch {machine.SourceAt("other")}")).Should().Contain("Queued for next boot");
+        await machine.StopAsync("switch-staged");
+
+        await RebootByTimerAsync(machine);
+
+        await machine.ShouldRunAsync(4, rollback: 3, etc: "4\nimage-4");
+        await machine.StopAsync("switched");
+        (await machine.RunAsync("bootc rollback")).Should().Be("Next boot: rollback deployment");
+        (await machine.StopAsync("switched-rollback-queued")).GetProperty("rollbackQueued").GetBoolean().Should().BeTrue();
+        await machine.RebootAsync();
+        await machine.ShouldRunAsync(3, rollback: 4, etc: "3\nimage-3");
+        await machine.StopAsync("switched-back");
+    }
+
+    private static Task RebootByTimerAsync(FollowingMachine machine) => machine.RebootAsync($"{HasteOfTimer}\nsystemctl restart {Timer}; sleep 500");
 
     private static async Task NothingIsStagedWhileTheMachineWasNotFoundGoodAsync(FollowingMachine machine)
     {
@@ -137,16 +187,17 @@ public sealed class UpdateMishapTests
         string boot = await machine.RunAsync("cat /proc/sys/kernel/random/boot_id");
         await machine.RunAsync(
             $"""
-            mkdir -p /etc/bootc/before-reboot.d /run/systemd/system/bootc-fetch-apply-updates.timer.d
+            mkdir -p /etc/bootc/before-reboot.d
             printf '#!/bin/sh\necho not now\nexit 1\n' > {Hook} && chmod 755 {Hook}
-            printf '[Timer]\nOnBootSec=\nOnActiveSec=1s\nOnUnitInactiveSec=5s\nRandomizedDelaySec=0\n' > /run/systemd/system/bootc-fetch-apply-updates.timer.d/50-lab.conf
-            systemctl daemon-reload && systemctl enable --now bootc-fetch-apply-updates.timer
+            {HasteOfTimer}
+            systemctl enable --now {Timer}
             timeout 400 sh -c "until [ \$(journalctl -b -o cat -u {Service} | grep -c '^Reboot postponed') -ge 2 ]; do sleep 1; done"
             """);
 
         string journal = await JournalAsync(machine);
         journal.Should().Contain("Queued for next boot").And.Contain($"Reboot postponed by {Hook}: exit code 1: not now\n").And.Contain("Staged update present, not changed");
         (await machine.StagedVersionAsync()).Should().Be("2");
+        await machine.StopAsync("staged");
         (await machine.RunAsync("cat /run/reboot-required")).Should().StartWith("bootc staged sha256:");
         (await machine.RunAsync("cat /proc/sys/kernel/random/boot_id")).Should().Be(boot);
         (await machine.RunAsync("systemctl --failed --no-legend --plain")).Should().BeEmpty("a postponed reboot is no failure");
@@ -155,7 +206,7 @@ public sealed class UpdateMishapTests
     // The machine is open to other commands while hooks run: this one would wait for ever.
     private static async Task WhatAHookLocksIsNotRebootedIntoAsync(FollowingMachine machine)
     {
-        await machine.RunAsync($"systemctl stop bootc-fetch-apply-updates.timer {Service}; printf '#!/bin/sh\nexec bootc upgrade --download-only --quiet\n' > {Hook}");
+        await machine.RunAsync($"systemctl stop {Timer} {Service}; printf '#!/bin/sh\nexec bootc upgrade --download-only --quiet\n' > {Hook}");
 
         await machine.RunAsync($"systemctl start {Service}");
 
