@@ -32,10 +32,12 @@ public sealed class BenchTests : IDisposable
         measurements.HaveAllRun.Should().BeTrue(written.ToString());
         foreach (string peer in (string[])[
             "skopeo copy", "umoci unpack", "podman image mount", "tar -x", "mkcomposefs --from-file",
-            "podman pull, zstd:chunked", "skopeo copy, umoci unpack", "skopeo copy, ostree commit"])
+            "bootc internals status", "podman pull, zstd:chunked", "skopeo copy, umoci unpack", "skopeo copy, ostree commit"])
         {
             written.ToString().Should().MatchRegex($@"\n\| {peer}[^|]*\| \d+\.\d\d ± ");
         }
+
+        written.ToString().Should().MatchRegex(@"\n\* bootc internals status of [^:]+: \d+\.\d ms of processor time");
     }
 
     [Fact]

@@ -23,6 +23,8 @@ public sealed record BenchSizes(int DumpEntries, int MemoryEntries, int StartsPe
 public sealed class Benchmark(BenchImage image, BenchSizes sizes, string folder)
 {
     private const string Bootc = "bootc";
+    private const string Status = $"{Bootc} internals status";
+    private const double StatusMilliseconds = 30;
     private const string Pull = "exec \"$1\" internals oci pull --insecure --repo \"$PWD/repo\" \"$2\"";
 
     private readonly SortedDictionary<string, string> _digests = [];
@@ -44,7 +46,10 @@ public sealed class Benchmark(BenchImage image, BenchSizes sizes, string folder)
         await measurements.MeasureAsync("Import of the image into an empty place", Imports(product, sid), Remember, cancellationToken);
         await measurements.MeasureAsync(
             $"An EROFS image of a dumpfile of {sizes.DumpEntries} entries", Images(product, sid, dump), Remember, cancellationToken);
-        await measurements.MeasureAsync($"Start-up, {sizes.StartsPerRun} times", StartUps(product), look: null, cancellationToken);
+        string[] status = await StatusFolders.MakeAsync(Path.Join(work, "machine"), product.Bootc, cancellationToken);
+        IReadOnlyList<Series> startUps = await measurements.MeasureAsync(
+            $"Start-up, {sizes.StartsPerRun} times", StartUps(product, status), look: null, cancellationToken);
+        WriteStatus(report, startUps.Single(series => series.Contestant.Name == Status));
         await measurements.MeasureAsync(
             $"Memory: import of {sizes.MemoryEntries} files, and of {sizes.LargeMegabytes} MB", ManyFileImports(product, work), look: null, cancellationToken);
 
@@ -89,11 +94,23 @@ public sealed class Benchmark(BenchImage image, BenchSizes sizes, string folder)
         new("mkcomposefs --from-file", "dump=$1; shift; exec \"$@\" --from-file --min-version=1 \"$dump\" image", [dump, .. Call(sid, "mkcomposefs")]),
     ];
 
-    private Contestant[] StartUps(Product product) =>
+    /// <param name="status">The arguments that show the status of a machine that is folders.</param>
+    private Contestant[] StartUps(Product product, string[] status) =>
     [
         new($"{Bootc} --help", "for i in $(seq \"$2\"); do \"$1\" --help >/dev/null; done", [product.Bootc, $"{sizes.StartsPerRun}"]),
+        new(Status, "times=$1; shift; for i in $(seq \"$times\"); do \"$@\" >/dev/null; done", [$"{sizes.StartsPerRun}", product.Bootc, .. status]),
         new("true", "for i in $(seq \"$1\"); do /bin/true; done", [$"{sizes.StartsPerRun}"]),
     ];
+
+    private void WriteStatus(BenchReport report, Series status)
+    {
+        if (status.HasRun)
+        {
+            double each = status.Of(run => run.Processor).Median / sizes.StartsPerRun * 1000;
+            report.WriteLine(
+                $"{Status} of two deployments on a disk that is folders: {each:F1} ms of processor time each with the shell's part, {(each <= StatusMilliseconds ? "within" : "above")} the {StatusMilliseconds} ms that it may take");
+        }
+    }
 
     private static Contestant[] ManyFileImports(Product product, string work) =>
     [
