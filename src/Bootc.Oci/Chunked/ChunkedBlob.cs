@@ -20,7 +20,7 @@ internal readonly record struct BlobSection(long Offset, int Length, int Unpacke
 /// <param name="TarSplit">Where that is which is no file's content.</param>
 internal sealed record ChunkedBlob(Digest TocDigest, BlobSection Toc, BlobSection TarSplit)
 {
-    /// <summary>Both sections as they are stored, and the table unpacked. One for 100,000 files has some 30 MB; what needs more is fetched as a whole.</summary>
+    /// <summary>Both sections as they are stored, the table unpacked, and the window that either asks for. A table for 100,000 files has some 30 MB; what needs more is fetched as a whole.</summary>
     public const int MaxTables = 32 << 20;
 
     private const string Prefix = "io.github.containers.zstd-chunked.";

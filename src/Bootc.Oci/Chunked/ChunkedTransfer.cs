@@ -37,7 +37,7 @@ internal static class ChunkedTransfer
 
             // With the requests that it takes, little less is no gain; and a whole blob can be taken up where it was interrupted.
             return missing.Sum(range => range.Length) + blob.Tail.Length < layer.Blob.Size / 5 * 4
-                ? new ChunkedLayer(layer, tables.Toc, LayerCompression.OpenZstd(new MemoryStream(tables.TarSplit), "tar-split"), local, new BlobRanges(missing, fetch))
+                ? new ChunkedLayer(layer, tables.Toc, LayerCompression.OpenZstd(new MemoryStream(tables.TarSplit), "tar-split", ChunkedBlob.MaxTables), local, new BlobRanges(missing, fetch))
                 : null;
         }
         catch (NoRangesException)
@@ -55,12 +55,13 @@ internal static class ChunkedTransfer
             stream.ReadExactly(read);
         }
 
-        if (Parse(layer, blob, read) is not { } toc)
+        int offset = (int)(blob.TarSplit.Offset - blob.Tail.From);
+        if (LayerCompression.WindowOf(read.AsSpan(offset)) > ChunkedBlob.MaxTables || Parse(layer, blob, read) is not { } toc)
         {
             return null;
         }
 
-        byte[] tarSplit = read.AsSpan((int)(blob.TarSplit.Offset - blob.Tail.From), blob.TarSplit.Length).ToArray();
+        byte[] tarSplit = read.AsSpan(offset, blob.TarSplit.Length).ToArray();
         Require(layer, "tar-split data", toc.TarSplitDigest, tarSplit);
         return new(toc, tarSplit);
     }
@@ -69,10 +70,15 @@ internal static class ChunkedTransfer
     {
         int offset = (int)(blob.Toc.Offset - blob.Tail.From);
         Require(layer, "table of contents", blob.TocDigest, tail.AsSpan(offset, blob.Toc.Length));
+        if (LayerCompression.WindowOf(tail.AsSpan(offset)) > ChunkedBlob.MaxTables)
+        {
+            return null;
+        }
+
         // Several layers are fetched at a time; one table is unpacked at a time.
         lock (Unpacking)
         {
-            using Stream unpacked = LayerCompression.OpenZstd(new MemoryStream(tail, offset, blob.Toc.Length, writable: false), "table of contents");
+            using Stream unpacked = LayerCompression.OpenZstd(new MemoryStream(tail, offset, blob.Toc.Length, writable: false), "table of contents", ChunkedBlob.MaxTables);
             byte[] toc = new byte[blob.Toc.Unpacked];
             int length = unpacked.ReadAtLeast(toc, toc.Length, throwOnEndOfStream: false);
             return length == toc.Length && unpacked.ReadByte() < 0

@@ -39,7 +39,23 @@ public static class LayerCompression
     /// <summary>What zstd frames unpack to.</summary>
     /// <param name="content">The frames.</param>
     /// <param name="what">What they are, for messages.</param>
-    internal static Stream OpenZstd(Stream content, string what) => new ZstdStream(content, what);
+    /// <param name="window">The window that a frame may ask for in bytes; a power of two.</param>
+    internal static Stream OpenZstd(Stream content, string what, int window = Limits.ZstdWindow) => new ZstdStream(content, what, window);
+
+    /// <summary>The window that a zstd frame asks for in bytes; 0 where its content is the window (RFC 8878, 3.1.1.1).</summary>
+    internal static long WindowOf(ReadOnlySpan<byte> frame)
+    {
+        const int Descriptor = MagicLength;
+        const int SingleSegment = 0x20;
+        if (frame.Length < Descriptor + 2 || (frame[Descriptor] & SingleSegment) != 0)
+        {
+            return 0;
+        }
+
+        byte window = frame[Descriptor + 1];
+        long size = 1L << (10 + (window >> 3));
+        return size + (size / 8 * (window & 7));
+    }
 
     /// <summary>Whether content that begins so is compressed in a way that can be read.</summary>
     public static bool IsCompressed(ReadOnlySpan<byte> magic) => FormatOf(magic) != Format.None;
@@ -54,7 +70,7 @@ public static class LayerCompression
             format switch
             {
                 Format.Gzip => new GZipStream(whole, CompressionMode.Decompress),
-                Format.Zstd => new ZstdStream(whole, what),
+                Format.Zstd => new ZstdStream(whole, what, Limits.ZstdWindow),
                 _ => whole,
             },
             BufferSize);
@@ -105,12 +121,13 @@ public static class LayerCompression
     {
         private readonly DecompressionStream _zstd;
         private readonly string _what;
+        private readonly int _window;
 
-        public ZstdStream(Stream compressed, string what)
+        public ZstdStream(Stream compressed, string what, int window)
         {
-            _what = what;
+            (_what, _window) = (what, window);
             _zstd = new(compressed, BufferSize, checkEndOfStream: true, leaveOpen: false);
-            _zstd.SetParameter(ZSTD_dParameter.ZSTD_d_windowLogMax, int.Log2(Limits.ZstdWindow));
+            _zstd.SetParameter(ZSTD_dParameter.ZSTD_d_windowLogMax, int.Log2(window));
         }
 
         public override int Read(Span<byte> buffer)
@@ -121,7 +138,7 @@ public static class LayerCompression
             }
             catch (ZstdException e) when (e.Code == ZSTD_ErrorCode.ZSTD_error_frameParameter_windowTooLarge)
             {
-                throw new InvalidDataException($"a zstd {_what} asks for a window of more than {Limits.ZstdWindow >> 20} MiB", e);
+                throw new InvalidDataException($"a zstd {_what} asks for a window of more than {_window >> 20} MiB", e);
             }
             catch (Exception e) when (e is ZstdException or EndOfStreamException)
             {

@@ -72,6 +72,19 @@ public sealed class ChunkedTransferTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(25, false)]
+    [InlineData(26, true)]
+    public async Task All_of_it_is_asked_for_where_its_tables_need_much_memory(int windowLog, bool isWhole)
+    {
+        HandMadeChunks layer = new(Files) { WindowLog = windowLog };
+        (byte[] blob, JsonObject annotations) = layer.Finish();
+
+        (await PullAsync(blob, annotations)).Should().Equal(_layer.Tar);
+
+        RequestsOf(blob).Contains(null).Should().Be(isWhole);
+    }
+
+    [Theory]
     [InlineData("manifest-checksum", "sha256:00", "*is no digest")]
     [InlineData("manifest-checksum", "sha256:0000000000000000000000000000000000000000000000000000000000000000", "the table of contents of layer *has digest*")]
     [InlineData("manifest-position", "1:2", "*names no part of it*")]

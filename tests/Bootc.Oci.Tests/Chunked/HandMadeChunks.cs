@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Bootc.Oci.Tests.Layers;
 using ZstdSharp;
+using ZstdSharp.Unsafe;
 
 namespace Bootc.Oci.Tests.Chunked;
 
@@ -57,6 +58,9 @@ internal sealed class HandMadeChunks
     /// <summary>Changes the table's text, which is Latin-1, before anything is computed of it.</summary>
     public Func<string, string> ForgeToc { get; init; } = text => text;
 
+    /// <summary>The window that its tables ask for, as a power of two; what they need unless given.</summary>
+    public int? WindowLog { get; init; }
+
     /// <summary>An entry of the table.</summary>
     public JsonObject this[int file] => Toc["entries"]![file]!.AsObject();
 
@@ -64,10 +68,10 @@ internal sealed class HandMadeChunks
     public (byte[] Blob, JsonObject Annotations) Finish(Action<List<byte>>? change = null)
     {
         change?.Invoke(_blob);
-        byte[] tarSplit = Compress(Encoding.Latin1.GetBytes(TarSplit));
+        byte[] tarSplit = CompressTable(Encoding.Latin1.GetBytes(TarSplit));
         Toc["tarSplitDigest"] ??= Digest.Sha256(tarSplit).ToString();
         byte[] json = Encoding.Latin1.GetBytes(ForgeToc(Toc.ToJsonString()));
-        byte[] toc = Compress(json);
+        byte[] toc = CompressTable(json);
         JsonObject annotations = new()
         {
             ["io.github.containers.zstd-chunked.manifest-checksum"] = Digest.Sha256(toc).ToString(),
@@ -79,6 +83,23 @@ internal sealed class HandMadeChunks
     }
 
     private static byte[] Skippable(byte[] content) => [0x50, 0x2A, 0x4D, 0x18, .. BitConverter.GetBytes(content.Length), .. content];
+
+    private byte[] CompressTable(byte[] content)
+    {
+        if (WindowLog is not { } window)
+        {
+            return Compress(content);
+        }
+
+        using MemoryStream compressed = new();
+        using (CompressionStream zstd = new(compressed))
+        {
+            zstd.SetParameter(ZSTD_cParameter.ZSTD_c_windowLog, window);
+            zstd.Write(content);
+        }
+
+        return compressed.ToArray();
+    }
 
     private static byte[] Compress(byte[] content)
     {
