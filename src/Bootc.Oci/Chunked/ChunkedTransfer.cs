@@ -55,15 +55,14 @@ internal static class ChunkedTransfer
             stream.ReadExactly(read);
         }
 
-        int offset = (int)(blob.TarSplit.Offset - blob.Tail.From);
-        if (LayerCompression.WindowOf(read.AsSpan(offset)) > ChunkedBlob.MaxTables || Parse(layer, blob, read) is not { } toc)
+        if (Parse(layer, blob, read) is not { } toc)
         {
             return null;
         }
 
-        byte[] tarSplit = read.AsSpan(offset, blob.TarSplit.Length).ToArray();
+        byte[] tarSplit = read.AsSpan((int)(blob.TarSplit.Offset - blob.Tail.From), blob.TarSplit.Length).ToArray();
         Require(layer, "tar-split data", toc.TarSplitDigest, tarSplit);
-        return new(toc, tarSplit);
+        return LayerCompression.WindowOf(tarSplit) > ChunkedBlob.MaxTables ? null : new Tables(toc, tarSplit);
     }
 
     private static TableOfContents? Parse(ImageLayer layer, ChunkedBlob blob, byte[] tail)
