@@ -14,13 +14,22 @@ namespace Bootc.Host.Tests.Operations;
 /// <param name="Folder">A folder; what is outside of it does not count.</param>
 internal sealed record CallFault(Errno Errno, int From, bool GoesOn, string Folder)
 {
+    /// <summary>Whether what is on the disk images in the folder counts too: loop devices of theirs, their partitions, and mounted file systems.</summary>
+    public bool OnDisks { get; init; }
+
+    /// <summary>The only kind of call that counts: its name, after that of the program where that is another than this one; null for all.</summary>
+    public string? Kind { get; init; }
+
     /// <summary>The first call that failed, with what it was about; null where none did.</summary>
     public string? First { get; set; }
+
+    /// <summary>The kind of each call that counted, in order.</summary>
+    public IReadOnlyList<string> Kinds { get; set; } = [];
 }
 
 /// <summary>
 /// A thread whose system calls that change files can be made to fail, one or all after it. The kernel stops each of them and asks what is to become
-/// of it: seccomp(2), SECCOMP_RET_USER_NOTIF; <c>answer_calls.py</c> beside this file answers. Threads that it starts are treated alike.
+/// of it: seccomp(2), SECCOMP_RET_USER_NOTIF; <c>answer_calls.py</c> beside this file answers. Threads and programs that it starts are treated alike.
 /// </summary>
 internal static unsafe partial class FailingCalls
 {
@@ -29,8 +38,13 @@ internal static unsafe partial class FailingCalls
     // x86-64; the flags of openat decide. The script knows what each is.
     private const uint OpenAt = 257;
 
+    // Of its requests those count that write.
+    private const uint IoCtl = 16;
+    private const uint CloneFile = 0x40049409;
+    private const uint EnableVerity = 0x40806685;
+
     private static readonly uint[] Numbers =
-        [1, 18, 77, 285, 74, 75, 306, 258, 259, 263, 266, 265, 264, 316, 268, 452, 260, 280, 189, 198, 83, 87, 84, 82];
+        [1, 18, 77, 285, 74, 75, 306, 326, 258, 259, 263, 266, 265, 264, 316, 268, 452, 260, 280, 189, 198, 83, 87, 84, 82];
 
     private static readonly BlockingCollection<Action> Work = [];
     private static readonly Process Answering = StartAnswering();
@@ -55,7 +69,7 @@ internal static unsafe partial class FailingCalls
         {
             using OneThread context = new();
             Exception? failure = null;
-            Ask(JsonSerializer.Serialize(new { folder = fault.Folder, errno = (int)fault.Errno, start = fault.From, goes_on = fault.GoesOn }));
+            Ask(JsonSerializer.Serialize(new { folder = fault.Folder, errno = (int)fault.Errno, start = fault.From, goes_on = fault.GoesOn, kind = fault.Kind, on_disks = fault.OnDisks }));
             try
             {
                 context.Run(operation);
@@ -65,7 +79,8 @@ internal static unsafe partial class FailingCalls
                 failure = e;
             }
 
-            fault.First = Ask("null");
+            CallsSeen seen = Ask("null")!;
+            (fault.First, fault.Kinds) = (seen.First, seen.Kinds);
             done.SetResult(failure);
         });
         return done.Task;
@@ -78,12 +93,12 @@ internal static unsafe partial class FailingCalls
     }
 
     /// <summary>Begins a fault, or ends it.</summary>
-    /// <returns>What failed first until now.</returns>
-    private static string? Ask(string line)
+    /// <returns>What came of the one before; null where there was none.</returns>
+    private static CallsSeen? Ask(string line)
     {
         Answering.StandardInput.WriteLine(line);
         Answering.StandardInput.Flush();
-        return JsonSerializer.Deserialize<string?>(Answering.StandardOutput.ReadLine() ?? throw new InvalidOperationException("nobody answers any more"));
+        return JsonSerializer.Deserialize<CallsSeen?>(Answering.StandardOutput.ReadLine() ?? throw new InvalidOperationException("nobody answers any more"));
     }
 
     private static void Listen()
@@ -91,14 +106,18 @@ internal static unsafe partial class FailingCalls
         List<BpfInstruction> program = [new(0x20, 0, 0, 0)];
         for (int i = 0; i < Numbers.Length; i++)
         {
-            program.Add(new(0x15, (byte)(Numbers.Length - i + 3), 0, Numbers[i]));
+            program.Add(new(0x15, (byte)(Numbers.Length - i + 7), 0, Numbers[i]));
         }
 
         program.AddRange(
         [
             new(0x15, 0, 2, OpenAt),
             new(0x20, 0, 0, 32),
-            new(0x45, 1, 0, CreatingFlags),
+            new(0x45, 5, 4, CreatingFlags),
+            new(0x15, 0, 3, IoCtl),
+            new(0x20, 0, 0, 24),
+            new(0x15, 2, 0, CloneFile),
+            new(0x15, 1, 0, EnableVerity),
             new(0x06, 0, 0, 0x7fff0000),
             new(0x06, 0, 0, 0x7fc00000),
         ]);
@@ -121,6 +140,8 @@ internal static unsafe partial class FailingCalls
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint Seccomp(nint number, nuint operation, nuint flags, BpfProgram* program);
+
+    private sealed record CallsSeen(string? First, string[] Kinds);
 
     private readonly record struct BpfInstruction(ushort Code, byte IfTrue, byte IfFalse, uint Value);
 

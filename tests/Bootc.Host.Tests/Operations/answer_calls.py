@@ -1,7 +1,7 @@
 # Answers for process PID the system calls about which its seccomp filter asks (seccomp_unotify(2)): they go on, or fail as standard input says.
-# A line of JSON begins a fault; "null" ends it and is answered by what failed first. A program of its own, for a runtime may make such a call
-# while it holds all its threads, and nothing in it could answer then.
-import ctypes, errno, fcntl, json, os, select, struct, sys, time
+# A line of JSON begins a fault; "null" ends it and is answered by what failed first, and by the kinds of all calls that counted. A program of its own,
+# for a runtime may make such a call while it holds all its threads, and nothing in it could answer then.
+import ctypes, errno, fcntl, json, os, select, stat, struct, sys, time
 
 pid = int(sys.argv[1])
 libc = ctypes.CDLL(None, use_errno=True)
@@ -19,6 +19,8 @@ CALLS = {
     74: ("fsync", "fd"),
     75: ("fdatasync", "fd"),
     306: ("syncfs", "fd"),
+    16: ("ioctl", "fd"),  # FICLONE and FS_IOC_ENABLE_VERITY, no others
+    326: ("copy_file_range", "third"),
     258: ("mkdirat", 1),
     259: ("mknodat", 1),
     263: ("unlinkat", 1),
@@ -69,16 +71,20 @@ def read_text(thread, address):
 
 
 def resolve(thread, name, folder=AT_FDCWD):
+    """A path, and where to ask what it is on."""
     own = "/proc/self/fd/"
     if name.startswith(own):
         number, _, rest = name[len(own):].partition("/")
-        return os.path.join(link(thread, number), rest) if rest else link(thread, number)
-    return name if name.startswith("/") or folder < 0 else os.path.join(link(thread, folder), name)
+        return os.path.join(link(thread, number), rest) if rest else link(thread, number), f"/proc/{thread}/fd/{number}"
+    if name.startswith("/"):
+        return name, os.path.dirname(name)
+    return (name, f"/proc/{thread}/cwd") if folder < 0 else (os.path.join(link(thread, folder), name), f"/proc/{thread}/fd/{folder}")
 
 
 def path_of(thread, where, arguments):
-    if where == "fd":
-        return link(thread, arguments[0])
+    if where in ("fd", "third"):
+        number = arguments[0 if where == "fd" else 2]
+        return link(thread, number), f"/proc/{thread}/fd/{number}"
     if where == "path":
         return resolve(thread, read_text(thread, arguments[0]))
     if where == "second path":
@@ -87,19 +93,47 @@ def path_of(thread, where, arguments):
     return resolve(thread, read_text(thread, arguments[where]), folder)
 
 
-class Fault:
-    def __init__(self, folder, errno, start, goes_on):
-        self.folder, self.errno, self.start, self.goes_on = folder, errno, start, goes_on
-        self.seen, self.first = 0, None
+def disk_of(place):
+    """The file of the loop device that something is, or is on."""
+    try:
+        status = os.stat(place)
+        number = status.st_rdev if stat.S_ISBLK(status.st_mode) else status.st_dev
+        device = os.path.realpath(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
+    except OSError:
+        return ""
+    for folder in (device, os.path.dirname(device)):
+        try:
+            with open(f"{folder}/loop/backing_file") as file:
+                return file.read().strip()
+        except OSError:
+            pass
+    return ""
 
-    def hits(self, name, path):
-        if not path.startswith(self.folder):
+
+def kind_of(thread, name):
+    """The call, after the program that makes it where that is another one."""
+    if os.path.exists(f"/proc/{pid}/task/{thread}"):
+        return name
+    return f"{os.path.basename(os.readlink(f'/proc/{thread}/exe'))} {name}"
+
+
+class Fault:
+    def __init__(self, folder, errno, start, goes_on, kind, on_disks):
+        self.folder, self.errno, self.start, self.goes_on, self.kind, self.on_disks = folder, errno, start, goes_on, kind, on_disks
+        self.first, self.kinds = None, []
+
+    def hits(self, thread, name, path, place):
+        if not path.startswith(self.folder) and not (self.on_disks and disk_of(place).startswith(self.folder)):
             return False
-        self.seen += 1
-        hits = self.seen >= self.start if self.goes_on else self.seen == self.start
+        kind = kind_of(thread, name)
+        if self.kind not in (None, kind):
+            return False
+        self.kinds.append(kind)
+        seen = len(self.kinds)
+        hits = seen >= self.start if self.goes_on else seen == self.start
         if not hits or self.errno == errno.ENOSPC and name in NEED_NO_ROOM:
             return False
-        self.first = self.first or f"{name} {path[len(self.folder):]}"
+        self.first = self.first or f"{kind} {path.removeprefix(self.folder)}"
         return True
 
 
@@ -109,7 +143,7 @@ def answer(listener, fault):
         fcntl.ioctl(listener, RECEIVE, asked)
         identity, thread, _, number, _, _, *arguments = struct.unpack("=QIIiIQ6Q", asked)
         name, where = CALLS[number]
-        fails = fault is not None and fault.hits(name, path_of(thread, where, arguments))
+        fails = fault is not None and fault.hits(thread, name, *path_of(thread, where, arguments))
         reply = struct.pack("=QqiI", identity, 0, -fault.errno if fails else 0, 0 if fails else CONTINUE)
         fcntl.ioctl(listener, SEND, bytearray(reply))
     except FileNotFoundError:
@@ -131,7 +165,7 @@ def main():
             if not line:
                 return
             asked = json.loads(line)
-            print(json.dumps(fault and fault.first), flush=True)
+            print(json.dumps(fault and {"First": fault.first, "Kinds": fault.kinds}), flush=True)
             fault = asked and Fault(**asked)
 
 
