@@ -8,6 +8,9 @@ public sealed class MtoolsBootFilesystem(string device, Programs programs) : IBo
     // mtools otherwise refuses partitions whose geometry it finds odd, as loop devices have none.
     private static readonly Dictionary<string, string?> Environment = new() { ["MTOOLS_SKIP_CHECK"] = "1" };
 
+    /// <summary>How it begins to say that a read or write failed. After most of these its exit code is 0 all the same.</summary>
+    private static readonly string[] FailureWords = ["plain_io: ", "buffer_flush: "];
+
     private readonly HashSet<string> _directories = [];
 
     public async Task EnsureDirectoryAsync(string path, CancellationToken cancellationToken)
@@ -18,16 +21,16 @@ public sealed class MtoolsBootFilesystem(string device, Programs programs) : IBo
             string directory = string.Join('/', parts[..count]);
             if (_directories.Add(directory))
             {
-                await programs.RunAsync("mmd", ["-i", device, $"::/{directory}"], environment: Environment, cancellationToken: cancellationToken);
+                await RunAsync(["mmd", "-i", device, $"::/{directory}"], input: null, cancellationToken);
             }
         }
     }
 
-    public async Task WriteFileAsync(string path, Stream content, CancellationToken cancellationToken) =>
-        await programs.RunAsync("mcopy", ["-i", device, "-", $"::/{path}"], content, Environment, cancellationToken);
+    public Task WriteFileAsync(string path, Stream content, CancellationToken cancellationToken) =>
+        RunAsync(["mcopy", "-i", device, "-", $"::/{path}"], content, cancellationToken);
 
-    public async Task RenameAsync(string path, string newPath, CancellationToken cancellationToken) =>
-        await programs.RunAsync("mren", ["-i", device, $"::/{path}", $"::/{newPath}"], environment: Environment, cancellationToken: cancellationToken);
+    public Task RenameAsync(string path, string newPath, CancellationToken cancellationToken) =>
+        RunAsync(["mren", "-i", device, $"::/{path}", $"::/{newPath}"], input: null, cancellationToken);
 
     public void Sync()
     {
@@ -37,5 +40,14 @@ public sealed class MtoolsBootFilesystem(string device, Programs programs) : IBo
 
     public void Dispose()
     {
+    }
+
+    private async Task RunAsync(string[] command, Stream? input, CancellationToken cancellationToken)
+    {
+        ProgramResult result = await programs.TryRunAsync(command[0], command[1..], input, Environment, cancellationToken);
+        if (result.ExitCode != 0 || FailureWords.Any(words => result.LastWords.Contains(words, StringComparison.Ordinal)))
+        {
+            throw new BootcException($"{string.Join(' ', command)}: exit code {result.ExitCode}{result.LastWords}");
+        }
     }
 }
