@@ -109,20 +109,34 @@ public sealed unsafe partial class Dir
     public void WriteAtomically(string name, ReadOnlySpan<byte> content, uint mode = Mode644)
     {
         byte[] bytes = content.ToArray();
-        WriteAtomically(name, file => file.Write(bytes), mode);
+        Replace(name, mode, file =>
+        {
+            file.Write(bytes);
+            file.Sync();
+        });
     }
 
     /// <summary>As the other overload, for content that is made while it is written.</summary>
-    public void WriteAtomically(string name, Action<Stream> write, uint mode = Mode644)
+    public void WriteAtomically(string name, Action<Stream> write, uint mode = Mode644) => Replace(name, mode, file =>
+    {
+        using FileStream stream = file.IntoStream(FileAccess.Write);
+        write(stream);
+        stream.Flush(flushToDisk: true);
+    });
+
+    /// <summary>As the other overload, with text as UTF-8.</summary>
+    public void WriteAtomically(string name, string content, uint mode = Mode644) =>
+        WriteAtomically(name, Encoding.UTF8.GetBytes(content), mode);
+
+    private void Replace(string name, uint mode, Action<Fd> fill)
     {
         string temporary = UnfinishedPrefix + name;
         TryRemoveFile(temporary);
         try
         {
-            using (FileStream file = CreateFile(temporary, mode).IntoStream(FileAccess.Write))
+            using (Fd file = CreateFile(temporary, mode))
             {
-                write(file);
-                file.Flush(flushToDisk: true);
+                fill(file);
             }
 
             Rename(temporary, name);
@@ -143,10 +157,6 @@ public sealed unsafe partial class Dir
 
         Sync();
     }
-
-    /// <summary>As the other overload, with text as UTF-8.</summary>
-    public void WriteAtomically(string name, string content, uint mode = Mode644) =>
-        WriteAtomically(name, Encoding.UTF8.GetBytes(content), mode);
 
     /// <summary>Removes all whose names begin with <see cref="UnfinishedPrefix"/>, directories with what is in them.</summary>
     public void RemoveUnfinished()
