@@ -1,12 +1,14 @@
 using System.Text.RegularExpressions;
 using Bootc.Host.Tests.Images.Import;
+using Bootc.Host.Tests.Operations;
+using Bootc.Linux;
 using Bootc.Testing;
 
 namespace Bootc.SystemTests;
 
 /// <summary>
 /// The published program imports an image, and one write of it fails: each in turn. The kernel refuses by itself, on a tmpfs that
-/// has no room, or strace makes a system call return the error.
+/// has no room, or strace or seccomp make a system call return the error.
 /// </summary>
 public sealed partial class FailedWriteTests : IDisposable
 {
@@ -77,6 +79,59 @@ public sealed partial class FailedWriteTests : IDisposable
         return calls;
     }
 
+    /// <summary>Others than those of <see cref="Calls"/> and <see cref="Asked"/> would have to be made to fail, too.</summary>
+    [Fact]
+    public async Task An_import_changes_its_repository_by_no_other_calls()
+    {
+        CallFault none = new(Errno.EIO, int.MaxValue, GoesOn: false, Repo);
+
+        (await PullAsync(none)).ExitCode.Should().Be(0);
+
+        none.Kinds.Distinct().Should().BeEquivalentTo(
+            ((string[])["write", "fsync", "syncfs", "linkat", "symlinkat", "mkdirat", "openat", "unlinkat", "ioctl"]).Select(call => $"bootc {call}"));
+    }
+
+    /// <summary>Calls of which only those that change something are to fail, by their arguments: strace cannot tell them from others.</summary>
+    public static TheoryData<string, Errno> Asked() => new()
+    {
+        { "openat", Errno.EIO },
+        { "openat", Errno.ENOSPC },
+        { "ioctl", Errno.EIO },
+        { "ioctl", Errno.ENOSPC },
+        { "unlinkat", Errno.EIO },
+    };
+
+    [Theory]
+    [MemberData(nameof(Asked))]
+    public async Task A_file_that_cannot_be_made_sealed_or_removed_is_an_error(string call, Errno errno)
+    {
+        int failures = 0;
+        for (int number = 1; ; number++)
+        {
+            CallFault fault = new(errno, number, GoesOn: false, Repo) { Kind = $"bootc {call}" };
+            ProgramOutput result = await PullAsync(fault);
+            if (fault.First is null)
+            {
+                break;
+            }
+
+            if (result.ExitCode == 0)
+            {
+                fault.First.Should().Be("bootc unlinkat /partial", "an empty folder that is left does no harm");
+            }
+            else
+            {
+                await CheckFailureAsync(result, errno == Errno.EIO ? "Input/output error" : "No space left on device");
+                failures++;
+            }
+
+            await CheckRetryAsync();
+            Directory.Delete(Disk, recursive: true);
+        }
+
+        failures.Should().BePositive("there is such a call in every import");
+    }
+
     /// <summary>
     /// Fails the n-th call of each thread. Where the first thread fails, the others do not come to theirs; so it is done again in a
     /// repository that is there already, and in one that has all but the names.
@@ -143,9 +198,22 @@ public sealed partial class FailedWriteTests : IDisposable
         (await FsckAsync()).Should().Be("ok");
     }
 
+    private async Task<ProgramOutput> PullAsync(CallFault fault)
+    {
+        Directory.CreateDirectory(Disk);
+        string[] pull = await CommandAsync();
+        ProgramOutput? result = null;
+        Exception? failure = await FailingCalls.RunAsync(fault, async () => result = await LabProgram.TryRunAsync(pull[0], pull[1..]));
+        failure.Should().BeNull();
+        return result!;
+    }
+
+    private async Task<string[]> CommandAsync() =>
+        [(await Product.Instance).Bootc, "internals", "oci", "pull", "--insecure", "--repo", Repo, $"oci:{_layout.Folder}"];
+
     private async Task<ProgramOutput> PullAsync(params string[] strace)
     {
-        string[] pull = [(await Product.Instance).Bootc, "internals", "oci", "pull", "--insecure", "--repo", Repo, $"oci:{_layout.Folder}"];
+        string[] pull = await CommandAsync();
         return strace.Length == 0 ? await LabProgram.TryRunAsync(pull[0], pull[1..]) : await LabProgram.TryRunAsync("strace", [.. strace, .. pull]);
     }
 
