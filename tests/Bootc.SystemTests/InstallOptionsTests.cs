@@ -46,6 +46,8 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
                     [install]
                     kargs = ["from=config", "unwanted=config"]
                     stateroot = "machine"
+                    block = ["direct"]
+                    bootloader = "systemd"
                     root-mount-spec = "LABEL=root"
                     boot-mount-spec = "LABEL=EFI-SYSTEM"
                     [install.filesystem.root]
@@ -115,6 +117,8 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
             .Ask("cmdline", "cat /proc/cmdline")
             .Ask("failed", "systemctl --failed --no-legend --plain")
             .Ask("boot", "findmnt -n -t vfat -o LABEL,FSTYPE,OPTIONS /boot && ls /boot/loader/entries")
+            .Ask("block", "lsblk -nro TYPE $(findmnt -n -v -o SOURCE /sysroot)")
+            .Ask("loader", "tail -c +5 /sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f | tr -d '\\0'")
             .Ask("var", "findmnt -n -o FSROOT /var && ls /sysroot/state/os")
             .Ask("keys", "cd /root/ && stat -c '%U:%G %a %F' . .ssh .ssh/authorized_keys && cat .ssh/authorized_keys")
             .Ask("size", "lsblk -bnro PARTLABEL,SIZE | grep root && df --output=size -BM /sysroot | tail -n1")
@@ -132,6 +136,13 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
     {
         machines.Booted["boot"].Text.Should().MatchRegex(@"^EFI-SYSTEM +vfat +ro,");
         machines.Booted["boot"].Text.Should().Contain("bootc_debian-13-1.conf");
+    }
+
+    [Fact]
+    public void The_root_is_on_a_partition_itself_and_the_boot_loader_is_the_one_that_the_configuration_names()
+    {
+        machines.Booted["block"].Text.Should().Be("part");
+        machines.Booted["loader"].Text.Should().StartWith("systemd-boot ");
     }
 
     [Fact]
@@ -241,6 +252,23 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
             "the configuration is that of the image that installs, the kernel arguments are those of the one that is installed");
     }
 
+    [Fact]
+    public async Task The_configuration_may_have_a_policy_vouch_for_every_update()
+    {
+        string image = await LabImages.BuildAsync("enforcing", string.Join('\n',
+        [
+            $"FROM {machines.Image}",
+            Machines.File("/etc/bootc/install/40-policy.toml", "[install]\nenforce-container-sigpolicy = true\n"),
+            Machines.File("/etc/containers/policy.json", """{"default": [{"type": "reject"}], "transports": {"docker": {"registry.example": [{"type": "insecureAcceptAnything"}]}}}"""),
+            "",
+        ]));
+
+        DiskImage disk = new(await machines.InstallAsync(image));
+
+        (await disk.ReadOriginAsync()).Split('\n').Should()
+            .ContainSingle(line => line.StartsWith("container-image-reference=")).Which.Should().Be($"container-image-reference=ostree-image-signed:docker://{LabInstall.TargetImage}");
+    }
+
     [Theory]
     [InlineData("oci", "/output/nowhere", "error: Looking for updates at oci:/output/nowhere: .*nowhere")]
     [InlineData("containers-storage", "localhost/nowhere:1", "error: Looking for updates at containers-storage:localhost/nowhere:1: .*nowhere")]
@@ -278,7 +306,7 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
         Podman podman = await Podman.Instance;
 
         (await podman.RunAsync(["run", "--rm", "--network=none", machines.Image, "bootc", "install", "print-configuration", "--all"])).Should().Be(
-            """{"block":null,"boot-mount-spec":"LABEL=EFI-SYSTEM","bootloader":null,"bootupd":null,"discoverable-partitions":null,"""
+            """{"block":["direct"],"boot-mount-spec":"LABEL=EFI-SYSTEM","bootloader":"systemd","bootupd":null,"discoverable-partitions":null,"""
             + "\"enforce-container-sigpolicy\":null,\"filesystem\":{\"root\":{\"type\":\"ext4\"}},\"karg-deletes\":[\"unwanted=config\"],"
             + "\"kargs\":[\"from=config\",\"unwanted=config\",\"more=1\"],\"match-architectures\":null,\"ostree\":null,\"root-fs-type\":\"ext4\","
             + "\"root-mount-spec\":\"LABEL=root\",\"stateroot\":\"machine\"}");
