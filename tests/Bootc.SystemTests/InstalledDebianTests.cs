@@ -35,6 +35,8 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
                 .Ask("timer", "systemctl enable --quiet --now bootc-fetch-apply-updates.timer; systemctl list-timers --no-legend --plain bootc-fetch-apply-updates.timer")
                 .Ask("order", "systemctl show --property=After --value bootc-finalize-staged.service")
                 .Ask("told", Told)
+                .Ask("packages", "dpkg-query --show --showformat '${Package}\\n'")
+                .Ask("programs", "ls /usr/bin /usr/sbin /usr/lib /usr/libexec")
                 .Ask("machine-id", "tr -d - < /proc/sys/kernel/random/uuid > /etc/machine-id")
                 .Ask("failed", "systemctl --failed --no-legend --plain");
             BootResult first = await Guest.BootAsync(await LabInstall.Debian, probe, "installed-1");
@@ -218,8 +220,21 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
         boots.First["config-diff"].Text.Split('\n').Should().Contain("added       /etc/mark").And.NotContain(line => line.StartsWith("unmergeable"));
 
     [Fact]
+    public void The_image_has_none_of_the_tools_that_others_do_it_with()
+    {
+        boots.First["packages"].Text.Split('\n').Should().Contain("systemd-boot-efi").And.HaveCountGreaterThan(50)
+            .And.NotContain(package => OtherTools().IsMatch(package));
+        boots.First["programs"].Text.Split('\n').Should().Contain("bootc").And.Contain("dpkg-query")
+            .And.NotContain(name => OtherTools().IsMatch(name));
+    }
+
+    [Fact]
     public async Task The_bootc_in_the_image_is_the_published_one() =>
         boots.First["build-id"].Text.Should().StartWith((await LabProgram.RunAsync("sha256sum", [(await Product.Instance).Bootc])).Split(' ')[0]);
+
+    // Programs, libraries and mount.composefs too.
+    [GeneratedRegex("podman|skopeo|buildah|ostree|composefs|bootupd|bootupctl")]
+    private static partial Regex OtherTools();
 
     [GeneratedRegex(@"^composefs:(?<id>[0-9a-f]{128}) ")]
     private static partial Regex RootSource();
