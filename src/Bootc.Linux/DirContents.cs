@@ -109,11 +109,7 @@ public sealed unsafe partial class Dir
     public void WriteAtomically(string name, ReadOnlySpan<byte> content, uint mode = Mode644)
     {
         byte[] bytes = content.ToArray();
-        Replace(name, mode, file =>
-        {
-            file.Write(bytes);
-            file.Sync();
-        });
+        Replace(name, mode, file => file.Write(bytes));
     }
 
     /// <summary>As the other overload, for content that is made while it is written.</summary>
@@ -121,7 +117,6 @@ public sealed unsafe partial class Dir
     {
         using FileStream stream = file.IntoStream(FileAccess.Write);
         write(stream);
-        stream.Flush(flushToDisk: true);
     });
 
     /// <summary>As the other overload, with text as UTF-8.</summary>
@@ -137,6 +132,12 @@ public sealed unsafe partial class Dir
             using (Fd file = CreateFile(temporary, mode))
             {
                 fill(file);
+            }
+
+            // The runtime's own stream takes a failed fsync for done.
+            using (Fd written = OpenFile(temporary))
+            {
+                written.Sync();
             }
 
             Rename(temporary, name);
