@@ -121,7 +121,8 @@ public sealed class FailedInstallTests : IDisposable
         (await before.SettledAsync(_folder)).Should().BeEquivalentTo(before, what);
         if (result.ExitCode == 0)
         {
-            // An import that cannot remove its empty folder leaves it for the next.
+            // mke2fs writes and syncs more than once. An import that cannot remove its empty folder leaves it for the next.
+            (fault.First == "bootc unlinkat /composefs/partial" || fault.First.StartsWith("mke2fs ", StringComparison.Ordinal)).Should().BeTrue(what);
             (await ListAsync()).Where(line => !line.StartsWith("composefs/partial d ", StringComparison.Ordinal)).Should().Equal(wanted, what);
             return false;
         }
