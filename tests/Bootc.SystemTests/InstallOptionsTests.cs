@@ -118,7 +118,7 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
             .Ask("failed", "systemctl --failed --no-legend --plain")
             .Ask("boot", "findmnt -n -t vfat -o LABEL,FSTYPE,OPTIONS /boot && ls /boot/loader/entries")
             .Ask("block", "lsblk -nro TYPE $(findmnt -n -v -o SOURCE /sysroot)")
-            .Ask("loader", "tail -c +5 /sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f | tr -d '\\0'")
+            .Ask("loader", "cat /sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f | tail -c +5 | tr -d '\\0'")
             .Ask("var", "findmnt -n -o FSROOT /var && ls /sysroot/state/os")
             .Ask("keys", "cd /root/ && stat -c '%U:%G %a %F' . .ssh .ssh/authorized_keys && cat .ssh/authorized_keys")
             .Ask("size", "lsblk -bnro PARTLABEL,SIZE | grep root && df --output=size -BM /sysroot | tail -n1")
