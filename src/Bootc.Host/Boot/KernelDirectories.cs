@@ -115,11 +115,7 @@ public sealed class KernelDirectories(Dir esp)
         content.CopyTo(output, CopyBuffer);
     }
 
-    private void Barrier()
-    {
-        esp.SyncFilesystem();
-        esp.Sync();
-    }
+    private void Barrier() => new BootEntries(esp).Barrier();
 
     /// <summary>Removes the kernels that no entry boots by, and what was never finished. Files of others stay.</summary>
     /// <param name="entries">All entries that boot, or will.</param>
@@ -136,12 +132,11 @@ public sealed class KernelDirectories(Dir esp)
     {
         // Entries name the directory, which may be that of another deployment with the same kernel.
         HashSet<string> used = [.. entries.Where(file => file.Entry is not null).SelectMany(file => file.Entry!.Initrd.Append(file.Entry.Linux)).Select(DirectoryOf)];
-        IEnumerable<string> leftOvers = from name in used
-                                        from file in (string[])[BootLayout.Vmlinuz, BootLayout.Initrd]
-                                        let path = $"{name}/{file}{NewSuffix}"
-                                        where name.StartsWith(BootLayout.KernelPrefix, StringComparison.Ordinal) && esp.Exists($"{BootLayout.Kernels}/{path}")
-                                        select path;
-        return [.. Names(BootLayout.KernelPrefix).Concat(Names(Unfinished)).Where(name => !used.Contains(name)), .. leftOvers.Order(StringComparer.Ordinal)];
+        IEnumerable<string> leftOvers = Names(BootLayout.KernelPrefix)
+            .Where(used.Contains)
+            .SelectMany(name => (string[])[$"{name}/{BootLayout.Vmlinuz}{NewSuffix}", $"{name}/{BootLayout.Initrd}{NewSuffix}"])
+            .Where(path => esp.Exists($"{BootLayout.Kernels}/{path}"));
+        return [.. Names(BootLayout.KernelPrefix).Concat(Names(Unfinished)).Where(name => !used.Contains(name)), .. leftOvers];
     }
 
     /// <summary>Removes what <see cref="FindUnused"/> names.</summary>
