@@ -106,7 +106,10 @@ public sealed class FailedInstallTests : IDisposable
         failed.Should().Contain(errno == Errno.EIO ? kinds.Except(MadeUpFor) : NeedRoom);
     }
 
-    /// <summary>Whether the call made the install fail; where it did not, all that was to be there has to be.</summary>
+    /// <summary>
+    /// Whether the call made the install fail; where it did not, all that was to be there has to be. The threads of an import that ask for fs-verity
+    /// before one of them has learned that there is none are not always as many: where this install makes fewer calls, its last one fails instead.
+    /// </summary>
     private async Task<bool> FailsAsync(CallFault fault, string[] wanted)
     {
         LabInstall.NewDisk(_folder.FullName, size: DiskSize);
@@ -114,7 +117,7 @@ public sealed class FailedInstallTests : IDisposable
         ProgramOutput result = await InstallAsync(fault);
         if (fault.First is null)
         {
-            return false;
+            return fault.Kinds.Count > 0 && await FailsAsync(fault with { From = fault.Kinds.Count }, wanted);
         }
 
         string what = $"call {fault.From} failed with {fault.Errno}: {fault.First}; it ended with: {result}";

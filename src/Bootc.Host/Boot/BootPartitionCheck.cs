@@ -17,14 +17,14 @@ internal sealed class BootPartitionCheck(Programs programs, Steps steps)
     private const int StateOfFat32 = 0x41;
     private const byte Dirty = 1;
 
-    /// <summary>Looks, and does it. One that somebody has mounted is left alone, as is one where fsck.vfat(8) is not installed.</summary>
+    /// <summary>Looks, and does it. One that somebody has mounted is left alone, as is one where fsck(8) or fsck.vfat(8) is not installed.</summary>
     /// <param name="device">Its node.</param>
     /// <param name="cancellationToken">Ends the program.</param>
     public async Task RunAsync(string device, CancellationToken cancellationToken)
     {
         using (Fd node = Fd.OpenRead(device))
         {
-            if (!IsDirty(node) || !Programs.Has("fsck.vfat"))
+            if (!IsDirty(node) || !Programs.Has("fsck") || !Programs.Has("fsck.vfat"))
             {
                 return;
             }
