@@ -30,7 +30,7 @@ public static class Recorder
         // Another kernel, so that the boot partition gets one and loses one.
         string second = await UpdateImages.BuildAsync(@base, 2, karg: 2, UpdateImages.OtherInitrd);
         string part = await LabCache.OfCheckout.EnsureAsync(
-            $"recording-{filesystem}", $"4\n{first}\n{second}", folder => RecordAsync(folder, filesystem, first, second), cancellationToken);
+            $"recording-{filesystem}", $"5\n{first}\n{second}", folder => RecordAsync(folder, filesystem, first, second), cancellationToken);
         return Recording.Open(part);
     }
 
@@ -146,8 +146,9 @@ public static class Recorder
             [
                 .. await Guest.FirmwareArgumentsAsync(machine),
                 "-blockdev", disk,
-                // Discards would say nothing here, but would have to be replayed.
-                "-device", "virtio-blk-pci,drive=recorded,write-cache=on,discard=off,write-zeroes=off",
+                // Discards would say nothing here, but would have to be replayed. QEMU merges requests up to the 1024 pieces that pwritev(2) takes,
+                // and blklogwrites puts one more before them: such a write failed in the guest.
+                "-device", "virtio-blk-pci,drive=recorded,write-cache=on,discard=off,write-zeroes=off,request-merging=off",
                 "-nic", "user,model=virtio-net-pci",
             ],
             Guest.NewFolder(name));

@@ -48,6 +48,7 @@ public sealed class BoundImageMachineTests : IAsyncLifetime
     {
         (await _machine.RunAsync(Application)).Should().Be("one", "the install copied it out of podman's storage");
         (await _machine.RunAsync("podman image list --quiet")).Should().BeEmpty("it is in bootc's storage, not in podman's own");
+        (await _machine.RunAsync("bootc image cmd list --format '{{.Repository}}'")).Should().Be("localhost/bootc-lab/app");
 
         string next = $"{_registry.HostOfGuests}/os/app:2";
         await _registry.PushAsync(_podman, await BuildApplicationAsync("two"), "os/app:2");

@@ -35,6 +35,7 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
                 .Ask("timer", "systemctl enable --quiet --now bootc-fetch-apply-updates.timer; systemctl list-timers --no-legend --plain bootc-fetch-apply-updates.timer")
                 .Ask("order", "systemctl show --property=After --value bootc-finalize-staged.service")
                 .Ask("told", Told)
+                .Ask("forget", "mkdir -p /run/nextroot && mount --bind /usr /run/nextroot && bootc internals prep-soft-reboot --reset && ! mountpoint /run/nextroot && bootc internals prep-soft-reboot --reset")
                 .Ask("packages", "dpkg-query --show --showformat '${Package}\\n'")
                 .Ask("programs", "ls /usr/bin /usr/sbin /usr/lib /usr/libexec")
                 .Ask("machine-id", "tr -d - < /proc/sys/kernel/random/uuid > /etc/machine-id")
@@ -218,6 +219,13 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
     [Fact]
     public void Config_diff_lists_what_the_machine_did_to_etc() =>
         boots.First["config-diff"].Text.Split('\n').Should().Contain("added       /etc/mark").And.NotContain(line => line.StartsWith("unmergeable"));
+
+    [Fact]
+    public void A_soft_reboot_that_was_prepared_can_be_forgotten()
+    {
+        boots.First["forget"].ExitCode.Should().Be(0, boots.First["forget"].Error);
+        boots.First["forget"].Text.Should().Be("/run/nextroot is not a mountpoint");
+    }
 
     [Fact]
     public void The_image_has_none_of_the_tools_that_others_do_it_with()

@@ -471,6 +471,58 @@ public sealed class RegistryImageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Asks_once_more_with_a_token_and_not_again_where_none_is_accepted()
+    {
+        int tokens = 0;
+        _registry.Before = async context =>
+        {
+            if (context.Request.Path == "/token")
+            {
+                await context.Response.WriteAsync($$"""{"token": "{{Secret}}{{++tokens}}"}""");
+                return true;
+            }
+
+            context.Response.StatusCode = 401;
+            context.Response.Headers.WWWAuthenticate = $"Bearer realm=\"https://{_registry.Host}/token\",service=\"s\"";
+            return true;
+        };
+
+        string text = await Refused(
+            "*/os/edge manifests/stable may not be read: the login was not accepted (401)", access: _registry.PatientAccess with { Logins = Login(_registry.Host) });
+
+        text.Should().NotContain(Secret);
+        tokens.Should().Be(1);
+        _registry.Requests.Should().HaveCount(3);
+    }
+
+    [Fact]
+    public async Task Gives_up_on_a_token_that_trickles()
+    {
+        _registry.Before = async context =>
+        {
+            if (context.Request.Path != "/token")
+            {
+                context.Response.StatusCode = 401;
+                context.Response.Headers.WWWAuthenticate = $"Bearer realm=\"https://{_registry.Host}/token\",service=\"s\"";
+                return true;
+            }
+
+            while (!context.RequestAborted.IsCancellationRequested)
+            {
+                await context.Response.WriteAsync(" ");
+                await context.Response.Body.FlushAsync();
+                await Task.Delay(100);
+            }
+
+            return true;
+        };
+
+        await Refused(
+            "127.0.0.1:*: the token from 127.0.0.1:* did not arrive within 2 seconds",
+            access: _registry.PatientAccess with { Patience = _registry.PatientAccess.Patience with { Answer = TimeSpan.FromSeconds(2) } });
+    }
+
+    [Fact]
     public async Task Gets_a_token_to_pull_this_repository_and_uses_it_until_it_expires()
     {
         int tokens = 0;
