@@ -58,6 +58,7 @@ internal static class RootSetup
         {
             using Dir inside = root.OpenRoot();
             AttachInside(inside, lower, physical, deployment, config);
+            TouchFirstProgram(inside, commandLine);
         }
         catch
         {
@@ -105,6 +106,25 @@ internal static class RootSetup
                 _ => null,
             };
             mount?.Attach(root, name);
+        }
+    }
+
+    /// <summary>
+    /// Reads where the kernel begins to read what the system starts with. systemd, which finds that it cannot execute it only when the initrd is gone,
+    /// stops for good then or gives a shell, and no attempt is counted. A file whose object is gone is missing to the kernel.
+    /// </summary>
+    private static void TouchFirstProgram(Dir root, KernelCommandLine commandLine)
+    {
+        string[] programs = commandLine.Values("init").LastOrDefault() is { } init ? [init] : ["/usr/lib/systemd/systemd", "/sbin/init"];
+        try
+        {
+            using Fd program = programs.Select(path => root.TryOpenInRoot(path)).FirstOrDefault(found => found is not null)
+                ?? throw new InvalidDataException($"what the system starts with is missing, or its object is: {string.Join(" and ", programs)}");
+            program.Read(stackalloc byte[1]);
+        }
+        catch (SyscallException e)
+        {
+            throw new InvalidDataException($"what the system starts with cannot be read: {e.Message}");
         }
     }
 

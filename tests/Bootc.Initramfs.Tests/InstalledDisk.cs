@@ -110,6 +110,8 @@ public sealed class InstalledDisk : IAsyncLifetime
         byte[] big = new byte[100_000];
         new Random(1).NextBytes(big);
         File.WriteAllBytes(Path.Join(Tree, BigFile), big);
+        File.CreateSymbolicLink(Path.Join(Tree, "sbin"), "usr/bin");
+        File.CreateSymbolicLink(Path.Join(Tree, "usr", "bin", "init"), Path.GetFileName(BigFile));
     }
 
     private static async Task<string> StoreAsync(DebianTree sid, string objects, string file)

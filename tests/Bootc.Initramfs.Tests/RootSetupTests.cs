@@ -199,6 +199,17 @@ public sealed class RootSetupTests(InstalledDisk disk) : IClassFixture<Installed
     }
 
     [Theory]
+    [InlineData("", "/usr/lib/systemd/systemd and /sbin/init")]
+    [InlineData("init=/bin/false init=/usr/bin/big", "/usr/bin/big")]
+    public async Task A_system_whose_first_program_is_gone_stops_the_boot_in_words(string more, string programs)
+    {
+        ProgramOutput result = await RefusedAsync(
+            $"$setup setup-root --sysroot sysroot --cmdline \"composefs=?$id {more}\"", "find sysroot/composefs/objects -type f -size 100000c -delete");
+
+        result.Error.Should().Be($"bootc-root-setup: cannot set up the root: what the system starts with is missing, or its object is: {programs}\n");
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("setup")]
     [InlineData("setup-root --nonsense x")]
