@@ -21,7 +21,7 @@ internal sealed class StoredContent(Repository repository) : ILocalContent
     private readonly ConcurrentDictionary<Digest, ObjectId> _objects = new();
     private readonly HashSet<long> _searched = [];
     private ILookup<long?, ObjectId>? _bySize;
-    private Dictionary<Digest, ReadOnlyMemory<byte>>? _small;
+    private Dictionary<Digest, byte[]>? _small;
 
     public void Find(IEnumerable<(Digest Content, long Size)> wanted, CancellationToken cancellationToken)
     {
@@ -48,15 +48,15 @@ internal sealed class StoredContent(Repository repository) : ILocalContent
     public bool Contains(Digest content) => _objects.ContainsKey(content) || _small?.ContainsKey(content) == true;
 
     public Stream Read(Digest content) =>
-        _small is not null && _small.TryGetValue(content, out ReadOnlyMemory<byte> small) ? new MemoryStream(small.ToArray()) : repository.Objects.Open(_objects[content]).IntoStream(FileAccess.Read);
+        _small is not null && _small.TryGetValue(content, out byte[]? small) ? new MemoryStream(small, writable: false) : repository.Objects.Open(_objects[content]).IntoStream(FileAccess.Read);
 
     public LocalContent? TryTake(Digest content) =>
         _objects.TryGetValue(content, out ObjectId? id) ? new(repository.Objects.Open(id), id.ToString()) : null;
 
     /// <summary>Contents that are no objects but lie in the streams of layers.</summary>
-    private Dictionary<Digest, ReadOnlyMemory<byte>> FindSmall(CancellationToken cancellationToken)
+    private Dictionary<Digest, byte[]> FindSmall(CancellationToken cancellationToken)
     {
-        Dictionary<Digest, ReadOnlyMemory<byte>> found = [];
+        Dictionary<Digest, byte[]> found = [];
         LayerStore layers = new(repository);
         foreach (string name in repository.Streams.Names().Where(LayerStore.IsName))
         {
@@ -76,7 +76,8 @@ internal sealed class StoredContent(Repository repository) : ILocalContent
         {
             if (!content.IsEmpty)
             {
-                found.TryAdd(Digest.Sha256(content.Span), content);
+                // A copy: what it lies in is a megabyte of headers.
+                found.TryAdd(Digest.Sha256(content.Span), content.ToArray());
             }
         }
     }
