@@ -12,6 +12,7 @@ internal static class Corpus
     /// <summary>Makes a target, by its name.</summary>
     public static IReadOnlyDictionary<string, Func<FuzzTarget>> Targets { get; } = new SortedDictionary<string, Func<FuzzTarget>>(StringComparer.Ordinal)
     {
+        ["auth-challenge"] = () => new AuthChallengeTarget(),
         ["boot-entry"] = () => new BootEntryTarget(),
         ["dumpfile"] = () => new DumpfileTarget(),
         ["erofs"] = () => new ErofsTarget(),
@@ -21,8 +22,10 @@ internal static class Corpus
         ["install-toml"] = () => new InstallTomlTarget(),
         ["layer-zstd"] = () => new LayerTarget(),
         ["pax"] = () => new PaxTarget(),
+        ["quadlet"] = () => new QuadletTarget(),
         ["root-setup-toml"] = () => new RootSetupTarget(),
         [SelfTest] = () => new SelfTestTarget(),
+        ["signature-payload"] = () => new SignaturePayloadTarget(),
         ["splitstream"] = () => new SplitStreamTarget(),
         ["storage-json"] = () => new StorageJsonTarget(),
         ["table-of-contents"] = () => new TableOfContentsTarget(),
