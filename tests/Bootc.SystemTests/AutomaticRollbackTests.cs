@@ -5,8 +5,7 @@ namespace Bootc.SystemTests;
 
 /// <summary>
 /// Updates that fail, each in its way, on machines that nobody attends to: every time they end with the version before, can say why, and do
-/// not try the same again. That there are three attempts is shown by the first of those that never come up, and by <see cref="HealthRollbackTests"/>; the others
-/// are in their last one.
+/// not try the same again. That there are three attempts is shown by the first of those that never come up; the others are in their last one.
 /// </summary>
 [Trait("Category", "All")]
 public sealed class AutomaticRollbackTests
@@ -28,6 +27,33 @@ public sealed class AutomaticRollbackTests
             ln -s ../lab-hang.service $units/initrd-root-fs.target.requires/ && \
             printf '[Timer]\nOnActiveSec=\nOnActiveSec=10s\n' > $units/bootc-boot-deadline.timer.d/lab.conf && \
             kver=$(ls /usr/lib/modules) && dracut --quiet --force --include /lab / /usr/lib/modules/$kver/initramfs.img $kver && rm -rf /lab /var/tmp/* /var/log/*
+        """;
+
+    // A kernel that panics and stays so is seen by a watchdog alone: the deadline of the initrd is moved out of the way. systemd has opened the
+    // watchdog before the kernel stops, or nothing happens and the test waits in vain.
+    private const string StopInInitrd =
+        """
+        RUN units=/lab/etc/systemd/system && mkdir -p $units/initrd-root-fs.target.requires $units/bootc-boot-deadline.timer.d /lab/etc/systemd/system.conf.d && \
+            printf '[Manager]\nRuntimeWatchdogSec=20s\n' > /lab/etc/systemd/system.conf.d/lab.conf && \
+            printf '#!/bin/sh\nuntil ls -l /proc/1/fd | grep -q watchdog; do sleep 1; done\necho 0 > /proc/sys/kernel/panic\necho c > /proc/sysrq-trigger\n' > /lab/lab-stop && chmod 755 /lab/lab-stop && \
+            printf '[Unit]\nDefaultDependencies=no\nBefore=initrd-root-fs.target\n[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/lab-stop\n' > $units/lab-stop.service && \
+            ln -s ../lab-stop.service $units/initrd-root-fs.target.requires/ && \
+            printf '[Timer]\nOnActiveSec=\nOnActiveSec=1h\n' > $units/bootc-boot-deadline.timer.d/lab.conf && \
+            kver=$(ls /usr/lib/modules) && dracut --quiet --force --install 'ls grep sleep' --include /lab / /usr/lib/modules/$kver/initramfs.img $kver && rm -rf /lab /var/tmp/* /var/log/*
+        """;
+
+    // So that nobody waits for twenty minutes.
+    private const string StartThatWaits =
+        """
+        RUN cd /usr/lib/systemd/system && mkdir -p boot-complete.target.requires bootc-bless-boot.service.d && \
+            printf '[Unit]\nJobTimeoutSec=2min\n' > bootc-bless-boot.service.d/lab.conf && \
+            printf '[Unit]\nBefore=boot-complete.target\n[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n' > lab-waits.service && ln -s ../lab-waits.service boot-complete.target.requires/
+        """;
+
+    private const string SystemdThatCrashes =
+        """
+        RUN printf '[Unit]\nAfter=basic.target\n[Service]\nExecStart=/bin/kill -SEGV 1\n' > /usr/lib/systemd/system/lab-crash.service && \
+            ln -s ../lab-crash.service /usr/lib/systemd/system/multi-user.target.wants/
         """;
 
     private const string ObjectThatIsChecked =
@@ -104,5 +130,25 @@ public sealed class AutomaticRollbackTests
         await machine.PublishAsync(4, karg: 4, NoNetwork);
         await machine.UpgradeInTheLastAttemptUntilAsync(1);
         await machine.ShouldHaveLeftAsync(4, "50-network: exit code 1: looking for the registry");
+    }
+
+    [Fact]
+    public async Task What_stops_and_does_not_fail_is_left()
+    {
+        await using UpdateLab lab = await UpdateLab.StartAsync();
+        await using FollowingMachine machine = await lab.StartMachineAsync("stopped", reboots: true);
+
+        await machine.PublishAsync(2, karg: 2, StopInInitrd);
+        await machine.UpgradeInTheLastAttemptUntilAsync(1);
+
+        await machine.ShouldHaveLeftAsync(2, "it was started 3 times and never came up");
+
+        await machine.PublishAsync(3, karg: 3, StartThatWaits);
+        await machine.UpgradeInTheLastAttemptUntilAsync(1);
+        await machine.ShouldHaveLeftAsync(3, "boot-complete.target was not reached in time");
+
+        await machine.PublishAsync(4, karg: 4, SystemdThatCrashes);
+        await machine.UpgradeInTheLastAttemptUntilAsync(1);
+        await machine.ShouldHaveLeftAsync(4, "it was started 3 times and never came up");
     }
 }

@@ -50,6 +50,7 @@ public sealed class SealedUpdateTests
             await CarriedASealedFileOfEtcOverAsync(machine);
             await SealsAFileAsFsverityDoesAsync(machine, folder);
             await HealsAFileWhoseBlocksRottedAsync(machine);
+            await LeavesAnUpdateWhoseSealIsBrokenAsync(registry, await machine.ShutDownAsync());
         }
         finally
         {
@@ -93,6 +94,28 @@ public sealed class SealedUpdateTests
             .Split(' ').Distinct().Should().ContainSingle();
         await machine.RebootAsync();
         await machine.RunAsync("sha256sum -c --quiet /var/sum");
+    }
+
+    /// <summary>The image of an update is replaced by an unsealed copy after everything else had looked at it: the initrd refuses it, and nobody is asked.</summary>
+    private static async Task LeavesAnUpdateWhoseSealIsBrokenAsync(LabRegistry registry, MachineState state)
+    {
+        await registry.PushAsync(await Podman.Instance, await UpdateLab.BuildAsync(3, karg: 3), Source);
+        await using KeptMachine machine = await KeptMachine.StartAsync(state, "unsealed", reboots: true);
+        await machine.RunAsync("bootc upgrade --quiet && bootc composefs-finalize-staged");
+        await machine.RunAsync(
+            """
+            set -e
+            id=$(sed -n 's/^options .*composefs=\([0-9a-f]*\).*/\1/p' $(grep -l lab.version=3 /boot/loader/entries/*))
+            mount --bind /sysroot /mnt && mount -o remount,bind,rw /mnt
+            object=$(readlink -f /mnt/composefs/images/$id)
+            cp $object /mnt/copy && mv -f /mnt/copy $object
+            umount /mnt
+            sync
+            """);
+
+        await machine.RebootUntilAsync(KeptMachine.RebootIntoTheLastAttempt, "grep -qx 2 /usr/share/lab-version");
+
+        (await machine.TryRunAsync("bootc status --format humanreadable")).Error.Should().Contain("failed and is not tried again: it was started 3 times and never came up");
     }
 
     private static async Task SealsAFileAsFsverityDoesAsync(KeptMachine machine, DirectoryInfo folder)

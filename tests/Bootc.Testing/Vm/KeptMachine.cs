@@ -221,5 +221,7 @@ public sealed class KeptMachine : IAsyncDisposable
     private static async Task<RunningGuest> BootAsync(MachineState state, bool reboots, string name) =>
         await RunningGuest.BootAsync(await ArgumentsAsync(state), Guest.NewFolder(name), reboots);
 
-    private static async Task<string[]> ArgumentsAsync(MachineState state) => [.. await Guest.ArgumentsAsync(state), "-nic", "user,model=virtio-net-pci"];
+    private static async Task<string[]> ArgumentsAsync(MachineState state) =>
+        // As real machines do, it has a watchdog, which resets it where somebody feeds it and stops.
+        [.. await Guest.ArgumentsAsync(state), "-nic", "user,model=virtio-net-pci", "-device", "i6300esb"];
 }
