@@ -21,7 +21,7 @@ public sealed class BenchTests : IDisposable
         TransferImages transfers = await TransferImages.MakeAsync(Path.Join(_folder.FullName, "transfers"), image, CancellationToken.None);
         await using LabRegistry registry = await LabRegistry.StartAsync();
         using StringWriter written = new();
-        BenchReport report = new(written, Work);
+        BenchReport report = new(written);
         Measurements measurements = new(report, rounds: 1, Work);
 
         await report.WriteHeadAsync(image, await Product.Instance, await Lab.SidTree, CancellationToken.None);
@@ -47,7 +47,7 @@ public sealed class BenchTests : IDisposable
         File.WriteAllText(Path.Join(_folder.FullName, "missing", "digest"), "sha256:0");
         File.WriteAllText(Path.Join(_folder.FullName, "missing", "layers"), "");
         using StringWriter written = new();
-        BenchReport report = new(written, Work);
+        BenchReport report = new(written);
         Measurements measurements = new(report, rounds: 1, Work);
 
         await new Benchmark(missing, BenchSizes.Tiny, Work).RunAsync(measurements, report, CancellationToken.None);

@@ -3,13 +3,12 @@ using System.Runtime.InteropServices;
 namespace Bootc.Testing.Bench;
 
 /// <summary>What was measured, as the Markdown of <c>docs/performance.md</c>.</summary>
-public sealed class BenchReport(TextWriter output, string folder)
+public sealed class BenchReport(TextWriter output, string filesystem = "ext4")
 {
     /// <summary>Which machine, which image, which versions.</summary>
     public async Task WriteHeadAsync(BenchImage image, Product product, DebianTree sid, CancellationToken cancellationToken)
     {
-        string filesystem = (await LabProgram.RunAsync("stat", ["-f", "-c", "%T", folder], cancellationToken)).Trim();
-        Write($"* machine: {Environment.ProcessorCount} × {ProcessorName()}, {RuntimeInformation.OSDescription.Trim()}, {filesystem}");
+        Write($"* machine: {Environment.ProcessorCount} × {ProcessorName()}, {RuntimeInformation.OSDescription.Trim()}, a fresh {filesystem} for each run");
         Write($"* image: {image.Digest}, {image.Tars.Sum(tar => new FileInfo(tar).Length) / 1e6:F0} MB of tar in {image.Tars.Length} layers");
         Write($"* load before: {(await File.ReadAllTextAsync("/proc/loadavg", cancellationToken)).Split(' ')[0]}");
         foreach ((string name, Func<Task<ProgramOutput>> ask) in Versions(product, sid, cancellationToken))

@@ -19,7 +19,7 @@ public sealed record BenchSizes(int DumpEntries, int MemoryEntries, int StartsPe
 /// <summary>Measures the published bootc beside the programs that do the same jobs, without a network.</summary>
 /// <param name="image">What is imported.</param>
 /// <param name="sizes">How much is measured.</param>
-/// <param name="folder">Where everybody writes; it decides the file system.</param>
+/// <param name="folder">Where what is read is made.</param>
 public sealed class Benchmark(BenchImage image, BenchSizes sizes, string folder)
 {
     private const string Bootc = "bootc";

@@ -18,40 +18,35 @@ public sealed record Contestant(string Name, string Script, ImmutableArray<strin
     /// <summary>What runs before, in the same folder and with the same arguments, and is not measured; null for nothing.</summary>
     public string? Before { get; init; }
 
-    /// <summary>Runs it once in a fresh folder, which is removed afterwards, and tells what it took.</summary>
-    /// <param name="parent">Where the folder is made; it decides the file system.</param>
-    /// <param name="look">Looks into the folder before it is removed.</param>
-    public async Task<Run> RunAsync(string parent, Action<string>? look, CancellationToken cancellationToken)
+    /// <summary>Runs it once on a file system of its own, and tells what it took.</summary>
+    /// <param name="filesystem">The type of that.</param>
+    /// <param name="parent">Where it is made.</param>
+    /// <param name="look">Looks into the folder before it is gone.</param>
+    public async Task<Run> RunAsync(string filesystem, string parent, Action<string>? look, CancellationToken cancellationToken)
     {
-        string folder = Directory.CreateDirectory(Path.Join(parent, "run")).FullName;
+        await using FreshFilesystem place = await FreshFilesystem.MakeAsync(filesystem, parent, cancellationToken);
+        string folder = Directory.CreateDirectory(Path.Join(place.Folder, "run")).FullName;
         string times = Path.Join(parent, "times");
-        try
+        if (Before is not null)
         {
-            if (Before is not null)
-            {
-                await LabProgram.RunAsync(Call("unshare", ["--mount", "sh", "-ec", Before, Name, .. Arguments], folder), cancellationToken);
-            }
-
-            await LabProgram.RunAsync("sync", ["-f", folder], cancellationToken); // what others wrote is not to be paid for here
-            MachineCounters before = MachineCounters.Read(folder);
-            Stopwatch clock = Stopwatch.StartNew();
-            await LabProgram.RunAsync(
-                Call("/usr/bin/time", ["-o", times, "-f", "%U %S %M %O", "unshare", "--mount", "sh", "-ec", Script, Name, .. Arguments], folder),
-                cancellationToken);
-            TimeSpan returned = clock.Elapsed;
-            await LabProgram.RunAsync("sync", ["-f", folder], cancellationToken);
-            TimeSpan durable = clock.Elapsed;
-            MachineCounters moved = MachineCounters.Read(folder) - before;
-
-            look?.Invoke(folder);
-            double[] numbers = [.. (await File.ReadAllTextAsync(times, cancellationToken)).Split().Where(n => n.Length > 0).Select(n => double.Parse(n, CultureInfo.InvariantCulture))];
-            return new(
-                returned.TotalSeconds, durable.TotalSeconds, numbers[0] + numbers[1], (long)numbers[2] * 1024, moved.Loopback, (long)numbers[3] * 512, moved.Disk);
+            await LabProgram.RunAsync(Call("unshare", ["--mount", "sh", "-ec", Before, Name, .. Arguments], folder), cancellationToken);
         }
-        finally
-        {
-            await LabProgram.RunAsync("rm", ["-rf", "--one-file-system", folder], CancellationToken.None);
-        }
+
+        await LabProgram.RunAsync("sync", ["-f", folder], cancellationToken); // what others wrote is not to be paid for here
+        MachineCounters before = MachineCounters.Read(folder);
+        Stopwatch clock = Stopwatch.StartNew();
+        await LabProgram.RunAsync(
+            Call("/usr/bin/time", ["-o", times, "-f", "%U %S %M %O", "unshare", "--mount", "sh", "-ec", Script, Name, .. Arguments], folder),
+            cancellationToken);
+        TimeSpan returned = clock.Elapsed;
+        await LabProgram.RunAsync("sync", ["-f", folder], cancellationToken);
+        TimeSpan durable = clock.Elapsed;
+        MachineCounters moved = MachineCounters.Read(folder) - before;
+
+        look?.Invoke(folder);
+        double[] numbers = [.. (await File.ReadAllTextAsync(times, cancellationToken)).Split().Where(n => n.Length > 0).Select(n => double.Parse(n, CultureInfo.InvariantCulture))];
+        return new(
+            returned.TotalSeconds, durable.TotalSeconds, numbers[0] + numbers[1], (long)numbers[2] * 1024, moved.Loopback, (long)numbers[3] * 512, moved.Disk);
     }
 
     private Command Call(string program, string[] arguments, string folder) =>
@@ -87,7 +82,7 @@ public sealed class Series(Contestant contestant)
     public long PeakMemory => _runs.Max(run => run.PeakMemory);
 
     /// <summary>Runs once more, unless it failed before.</summary>
-    public async Task AddRunAsync(string parent, Action<string>? look, CancellationToken cancellationToken)
+    public async Task AddRunAsync(string filesystem, string parent, Action<string>? look, CancellationToken cancellationToken)
     {
         if (Failure is not null)
         {
@@ -96,7 +91,7 @@ public sealed class Series(Contestant contestant)
 
         try
         {
-            _runs.Add(await Contestant.RunAsync(parent, look, cancellationToken));
+            _runs.Add(await Contestant.RunAsync(filesystem, parent, look, cancellationToken));
         }
         catch (Exception e) when (e is InvalidOperationException or System.ComponentModel.Win32Exception)
         {

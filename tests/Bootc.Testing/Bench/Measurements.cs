@@ -3,8 +3,9 @@ namespace Bootc.Testing.Bench;
 /// <summary>Measures contestants in alternated rounds, so that whatever else the machine does meets all alike, and writes a table of each group.</summary>
 /// <param name="report">Where the tables go.</param>
 /// <param name="rounds">How often each contestant runs.</param>
-/// <param name="folder">Where everybody writes; it decides the file system.</param>
-public sealed class Measurements(BenchReport report, int rounds, string folder)
+/// <param name="folder">Where the file systems are made that everybody writes to.</param>
+/// <param name="filesystem">Their type.</param>
+public sealed class Measurements(BenchReport report, int rounds, string folder, string filesystem = "ext4")
 {
     /// <summary>Whether everybody ran every time.</summary>
     public bool HaveAllRun { get; private set; } = true;
@@ -22,7 +23,7 @@ public sealed class Measurements(BenchReport report, int rounds, string folder)
             LabLog.Write($"{title}: round {round} of {rounds}");
             foreach (Series series in all)
             {
-                await series.AddRunAsync(folder, run => look?.Invoke(series.Contestant.Name, run), cancellationToken);
+                await series.AddRunAsync(filesystem, folder, run => look?.Invoke(series.Contestant.Name, run), cancellationToken);
             }
         }
 
