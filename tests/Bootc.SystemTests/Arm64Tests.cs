@@ -8,6 +8,7 @@ namespace Bootc.SystemTests;
 /// The published programs for arm64, run by QEMU with the libraries of Debian 12 for arm64: they do what those for x64 do, to the
 /// byte.
 /// </summary>
+[Trait("Category", "All")]
 public sealed class Arm64Tests : IDisposable
 {
     private const long MaxBytes = 15_000_000;

@@ -3,6 +3,7 @@ using Bootc.Testing;
 namespace Bootc.SystemTests;
 
 /// <summary>The Containerfile at the top compiles bootc without anything of this checkout's builds.</summary>
+[Trait("Category", "All")]
 public sealed class ContainerfileTests
 {
     [Fact]

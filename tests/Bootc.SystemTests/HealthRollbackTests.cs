@@ -41,7 +41,7 @@ public sealed class HealthRollbackTests : IAsyncLifetime
     [Fact]
     public async Task An_update_that_is_not_good_ends_with_the_version_before_and_the_reason()
     {
-        await TakeAndLeaveAsync("bootc upgrade --quiet --apply", await BuildAsync(2, UpdateImages.FailingCheck), "/usr/lib/bootc/health.d/required.d/10-disk: exit code 1: no disk today");
+        await TakeAndLeaveAsync(await BuildAsync(2, UpdateImages.FailingCheck), "/usr/lib/bootc/health.d/required.d/10-disk: exit code 1: no disk today");
 
         (await _machine.RunAsync("ls /boot/loader/entries")).Should().Be("bootc_debian-13-0+0-3.conf\nbootc_debian-13-1.conf");
         (await _machine.TryRunAsync("bootc upgrade --quiet")).Error.Should().Contain("failed on this machine before").And.Contain("bootc upgrade --force");
@@ -51,15 +51,15 @@ public sealed class HealthRollbackTests : IAsyncLifetime
     [Fact]
     [Trait("Category", "All")]
     public async Task An_update_that_stays_in_its_initrd_is_left() =>
-        await TakeAndLeaveAsync($"bootc upgrade --quiet && {KeptMachine.RebootIntoTheLastAttempt}", await BuildAsync(3, HangInInitrd), "it was started 3 times and never came up.*");
+        await TakeAndLeaveAsync(await BuildAsync(3, HangInInitrd), "it was started 3 times and never came up.*");
 
     private static async Task<string> BuildAsync(int version, string more = "") => await UpdateImages.BuildAsync(await LabImages.Debian, version, karg: version, more);
 
-    private async Task TakeAndLeaveAsync(string command, string image, string reason)
+    private async Task TakeAndLeaveAsync(string image, string reason)
     {
         await _registry.PushAsync(await Podman.Instance, image, Source);
 
-        await _machine.RebootUntilAsync(command, "grep -qx 1 /usr/share/lab-version");
+        await _machine.RebootUntilAsync($"bootc upgrade --quiet && {KeptMachine.RebootIntoTheLastAttempt}", "grep -qx 1 /usr/share/lab-version");
 
         (await _machine.TryRunAsync("bootc status --format humanreadable")).Error.Should().MatchRegex(
             $"^warning: the update to sha256:[0-9a-f]{{64}} failed and is not tried again: {reason}\n$");

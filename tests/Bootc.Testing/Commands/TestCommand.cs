@@ -28,7 +28,7 @@ internal static class TestCommand
         await HostPackages.EnsureAsync(cancellationToken);
         Task trees = Task.WhenAll(Lab.SidTree, Lab.ToolsTree, Lab.DebianBase, Lab.EnsureBaseAsync("dracut", "btrfs-progs"));
         bool good = await DotnetAsync("Building", ["build", Solution, "-v", "quiet", "--nologo"], cancellationToken)
-            && await DotnetAsync("Checking the formatting", ["format", Solution, "--verify-no-changes", "--no-restore"], cancellationToken);
+            && await DotnetAsync("Checking the formatting", ["format", "whitespace", Solution, "--verify-no-changes", "--no-restore"], cancellationToken);
         await trees;
         TestResults results = new(0, 0, 0);
         if (good)
