@@ -210,7 +210,7 @@ public sealed class Repository : IDisposable
     internal static bool IsTemporaryName(string name) => PendingFile.IsTemporaryName(name) || LinkFolder.IsTemporaryName(name);
 
     /// <summary>Makes all that was written durable.</summary>
-    internal void Sync() => _root.SyncFilesystem();
+    public void Sync() => _root.SyncFilesystem();
 
     /// <param name="acquire">Takes an exclusive lock; null for a shared one.</param>
     private static Repository Opened(

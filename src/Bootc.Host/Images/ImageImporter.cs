@@ -58,9 +58,11 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
         // This runs on top of the last layer's stack, which holds that layer's tables; go on from a stack of our own.
         await Task.Yield();
         GiveMemoryBack();
+        // The disk would be idle while the images are made, and the sync that comes before the names would find all of the layers to be written.
+        Task synced = Task.Run(repository.Sync, CancellationToken.None);
         try
         {
-            ImportedImage imported = Finish(image, layers, cancellationToken);
+            ImportedImage imported = Finish(image, layers, synced, cancellationToken);
             unfinished?.Clear();
             return imported;
         }
@@ -70,9 +72,14 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
             unfinished?.Clear();
             throw;
         }
+        finally
+        {
+            await synced.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
-    private ImportedImage Finish(ResolvedImage image, ImmutableArray<ObjectId> layers, CancellationToken cancellationToken)
+    /// <param name="synced">Ends when the layers are on the disk; fails where they are not, which no later sync would say again.</param>
+    private ImportedImage Finish(ResolvedImage image, ImmutableArray<ObjectId> layers, Task synced, CancellationToken cancellationToken)
     {
         FileTree tree = steps.Run("Applying the layers", () => ApplyLayers(image, layers, cancellationToken));
         ImageFiles files = new(tree, repository.Objects.Open);
@@ -88,7 +95,11 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
         });
         cancellationToken.ThrowIfCancellationRequested();
 
-        steps.Run("Publishing the image", () => Publish(image, layers, plain, boot));
+        steps.Run("Publishing the image", () =>
+        {
+            synced.GetAwaiter().GetResult();
+            Publish(image, layers, plain, boot);
+        });
         return new()
         {
             Source = image,

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using Bootc.Oci.Layers;
 using Bootc.Oci.Registry;
@@ -78,11 +79,18 @@ internal static class ChunkedTransfer
         lock (Unpacking)
         {
             using Stream unpacked = LayerCompression.OpenZstd(new MemoryStream(tail, offset, blob.Toc.Length, writable: false), "table of contents", ChunkedBlob.MaxTables);
-            byte[] toc = new byte[blob.Toc.Unpacked];
-            int length = unpacked.ReadAtLeast(toc, toc.Length, throwOnEndOfStream: false);
-            return length == toc.Length && unpacked.ReadByte() < 0
-                ? TableOfContents.TryParse(toc, blob.Tail.From)
-                : throw new InvalidDataException($"the table of contents of layer {layer.Blob.Digest} has other than the {toc.Length} bytes that its annotation states");
+            byte[] buffer = ArrayPool<byte>.Shared.Rent(blob.Toc.Unpacked);
+            try
+            {
+                Span<byte> toc = buffer.AsSpan(0, blob.Toc.Unpacked);
+                return unpacked.ReadAtLeast(toc, toc.Length, throwOnEndOfStream: false) == toc.Length && unpacked.ReadByte() < 0
+                    ? TableOfContents.TryParse(toc, blob.Tail.From)
+                    : throw new InvalidDataException($"the table of contents of layer {layer.Blob.Digest} has other than the {toc.Length} bytes that its annotation states");
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
         }
     }
 
