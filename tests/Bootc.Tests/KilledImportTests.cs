@@ -39,7 +39,7 @@ public sealed class KilledImportTests : IDisposable
     }
 
     [Fact]
-    public async Task Syncs_the_file_system_once_and_before_anything_has_a_name()
+    public async Task Syncs_the_file_system_when_the_layers_are_there_and_before_anything_has_a_name()
     {
         string log = Path.Join(_folder.FullName, "log");
         ProgramOutput output = await PullAsync("--trace=syncfs,symlinkat", "-o", log);
@@ -47,8 +47,8 @@ public sealed class KilledImportTests : IDisposable
         output.ExitCode.Should().Be(0, "{0}", output);
         string[] calls = [.. File.ReadLines(log).Where(l => !l.Contains("\"partial/")).Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1].Split('(')[0])
             .Where(c => c is "syncfs" or "symlinkat")];
-        calls[0].Should().Be("syncfs");
-        calls[1..].Should().HaveCount(2 + 1 + 1 + 2 + 1, "of layers, config, manifest, images and a tag").And.OnlyContain(c => c == "symlinkat");
+        calls[..2].Should().OnlyContain(c => c == "syncfs");
+        calls[2..].Should().HaveCount(2 + 1 + 1 + 2 + 1, "of layers, config, manifest, images and a tag").And.OnlyContain(c => c == "symlinkat");
     }
 
     public void Dispose() => _folder.Delete(recursive: true);
