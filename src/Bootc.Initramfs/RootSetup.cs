@@ -58,7 +58,7 @@ internal static class RootSetup
         {
             using Dir inside = root.OpenRoot();
             AttachInside(inside, lower, physical, deployment, config);
-            TouchFirstProgram(inside, commandLine);
+            TouchInit(inside, commandLine);
         }
         catch
         {
@@ -110,10 +110,10 @@ internal static class RootSetup
     }
 
     /// <summary>
-    /// Reads where the kernel begins to read what the system starts with. systemd, which finds that it cannot execute it only when the initrd is gone,
+    /// Reads the first byte of init, the program that the system starts with. systemd, which finds that it cannot execute it only when the initrd is gone,
     /// stops for good then or gives a shell, and no attempt is counted. A file whose object is gone is missing to the kernel.
     /// </summary>
-    private static void TouchFirstProgram(Dir root, KernelCommandLine commandLine)
+    private static void TouchInit(Dir root, KernelCommandLine commandLine)
     {
         string[] programs = commandLine.Values("init").LastOrDefault() is { } init ? [init] : ["/usr/lib/systemd/systemd", "/sbin/init"];
         try

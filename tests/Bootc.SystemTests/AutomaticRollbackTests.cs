@@ -71,9 +71,7 @@ public sealed class AutomaticRollbackTests
         await using UpdateLab lab = await UpdateLab.StartAsync();
         await using FollowingMachine machine = await lab.StartMachineAsync("unhealthy", reboots: true);
 
-        await machine.PublishAsync(2, karg: 2, UpdateImages.FailingCheck);
-        await machine.UpgradeInTheLastAttemptUntilAsync(1);
-        await machine.ShouldHaveLeftAsync(2, "10-disk: exit code 1: no disk today");
+        await TakeAndLeaveAsync(machine, 2, UpdateImages.FailingCheck, "10-disk: exit code 1: no disk today");
         (await machine.RunAsync("bootc upgrade --automatic --quiet")).Should().StartWith("Not trying sha256:");
 
         await machine.PublishAsync(3, karg: 3);
@@ -117,9 +115,7 @@ public sealed class AutomaticRollbackTests
         await machine.UpgradeUntilAsync(1);
         await machine.ShouldHaveLeftAsync(2, "it was started 3 times and never came up");
 
-        await machine.PublishAsync(3, karg: 3, HangInInitrd);
-        await machine.UpgradeInTheLastAttemptUntilAsync(1);
-        await machine.ShouldHaveLeftAsync(3, "it was started 3 times and never came up");
+        await TakeAndLeaveAsync(machine, 3, HangInInitrd, "it was started 3 times and never came up");
 
         string port = lab.Registry.Host.Split(':')[^1];
         await machine.RunAsync(
@@ -127,9 +123,7 @@ public sealed class AutomaticRollbackTests
             mkdir -p {Path.GetDirectoryName(UsersCheck)}
             printf '#!/bin/bash\necho looking for the registry\n: < /dev/tcp/{KeptMachine.HostAddress}/{port}\n' > {UsersCheck} && chmod 755 {UsersCheck} && {UsersCheck}
             """);
-        await machine.PublishAsync(4, karg: 4, NoNetwork);
-        await machine.UpgradeInTheLastAttemptUntilAsync(1);
-        await machine.ShouldHaveLeftAsync(4, "50-network: exit code 1: looking for the registry");
+        await TakeAndLeaveAsync(machine, 4, NoNetwork, "50-network: exit code 1: looking for the registry");
     }
 
     [Fact]
@@ -138,17 +132,16 @@ public sealed class AutomaticRollbackTests
         await using UpdateLab lab = await UpdateLab.StartAsync();
         await using FollowingMachine machine = await lab.StartMachineAsync("stopped", reboots: true);
 
-        await machine.PublishAsync(2, karg: 2, StopInInitrd);
-        await machine.UpgradeInTheLastAttemptUntilAsync(1);
+        await TakeAndLeaveAsync(machine, 2, StopInInitrd, "it was started 3 times and never came up");
+        await TakeAndLeaveAsync(machine, 3, StartThatWaits, "boot-complete.target was not reached in time");
+        await TakeAndLeaveAsync(machine, 4, SystemdThatCrashes, "it was started 3 times and never came up");
+    }
 
-        await machine.ShouldHaveLeftAsync(2, "it was started 3 times and never came up");
-
-        await machine.PublishAsync(3, karg: 3, StartThatWaits);
+    /// <summary>Has a machine that runs version 1 take an update that fails in its last attempt, and looks whether it came back and can say why.</summary>
+    private static async Task TakeAndLeaveAsync(FollowingMachine machine, int version, string more, string reason)
+    {
+        await machine.PublishAsync(version, karg: version, more);
         await machine.UpgradeInTheLastAttemptUntilAsync(1);
-        await machine.ShouldHaveLeftAsync(3, "boot-complete.target was not reached in time");
-
-        await machine.PublishAsync(4, karg: 4, SystemdThatCrashes);
-        await machine.UpgradeInTheLastAttemptUntilAsync(1);
-        await machine.ShouldHaveLeftAsync(4, "it was started 3 times and never came up");
+        await machine.ShouldHaveLeftAsync(version, reason);
     }
 }

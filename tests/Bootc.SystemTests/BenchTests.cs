@@ -6,6 +6,8 @@ namespace Bootc.SystemTests;
 /// <summary><c>scripts/bench</c> with next to nothing to measure: everybody still runs, and makes the same.</summary>
 public sealed class BenchTests : IDisposable
 {
+    private const string Filesystem = "ext4";
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bootc-bench");
 
     private string Work => _folder.CreateSubdirectory("work").FullName;
@@ -21,8 +23,8 @@ public sealed class BenchTests : IDisposable
         TransferImages transfers = await TransferImages.MakeAsync(Path.Join(_folder.FullName, "transfers"), image, CancellationToken.None);
         await using LabRegistry registry = await LabRegistry.StartAsync();
         using StringWriter written = new();
-        BenchReport report = new(written);
-        Measurements measurements = new(report, rounds: 1, Work);
+        BenchReport report = new(written, Filesystem);
+        Measurements measurements = new(report, rounds: 1, Work, Filesystem);
 
         await report.WriteHeadAsync(image, await Product.Instance, await Lab.SidTree, CancellationToken.None);
         bool isAlike = await new Benchmark(image, BenchSizes.Tiny, Work).RunAsync(measurements, report, CancellationToken.None);
@@ -47,8 +49,8 @@ public sealed class BenchTests : IDisposable
         File.WriteAllText(Path.Join(_folder.FullName, "missing", "digest"), "sha256:0");
         File.WriteAllText(Path.Join(_folder.FullName, "missing", "layers"), "");
         using StringWriter written = new();
-        BenchReport report = new(written);
-        Measurements measurements = new(report, rounds: 1, Work);
+        BenchReport report = new(written, Filesystem);
+        Measurements measurements = new(report, rounds: 1, Work, Filesystem);
 
         await new Benchmark(missing, BenchSizes.Tiny, Work).RunAsync(measurements, report, CancellationToken.None);
 

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Bootc.Testing.Bench;
 
 /// <summary>What was measured, as the Markdown of <c>docs/performance.md</c>.</summary>
-public sealed class BenchReport(TextWriter output, string filesystem = "ext4")
+public sealed class BenchReport(TextWriter output, string filesystem)
 {
     /// <summary>Which machine, which image, which versions.</summary>
     public async Task WriteHeadAsync(BenchImage image, Product product, DebianTree sid, CancellationToken cancellationToken)

@@ -5,7 +5,7 @@ namespace Bootc.Testing.Bench;
 /// <param name="rounds">How often each contestant runs.</param>
 /// <param name="folder">Where the file systems are made that everybody writes to.</param>
 /// <param name="filesystem">Their type.</param>
-public sealed class Measurements(BenchReport report, int rounds, string folder, string filesystem = "ext4")
+public sealed class Measurements(BenchReport report, int rounds, string folder, string filesystem)
 {
     /// <summary>Whether everybody ran every time.</summary>
     public bool HaveAllRun { get; private set; } = true;
