@@ -7,7 +7,7 @@ namespace Bootc.CrashStates;
 
 /// <summary>What mtools read on a boot partition, before and after fsck.fat repaired it.</summary>
 /// <param name="Menu">The files of the live menu, with their text.</param>
-/// <param name="Kernels">The files that its entries boot by, with their SHA-256.</param>
+/// <param name="Kernels">The files that its entries boot by, and those of all directories that count as kernels, with their SHA-256.</param>
 /// <param name="Problem">What is wrong; null where nothing is.</param>
 public sealed partial record BootPartitionVerdict(
     IReadOnlyDictionary<string, string> Menu, IReadOnlyDictionary<string, string> Kernels, string? Problem)
@@ -68,7 +68,7 @@ public sealed partial record BootPartitionVerdict(
             SortedDictionary<string, string> menu = new(
                 Directory.EnumerateFiles(entries, "*.conf").ToDictionary(file => Path.GetFileName(file), file => File.ReadAllText(file)), StringComparer.Ordinal);
             SortedDictionary<string, string> kernels = new(StringComparer.Ordinal);
-            foreach (string path in menu.Values.SelectMany(KernelsOf).Distinct())
+            foreach (string path in menu.Values.SelectMany(KernelsOf).Concat(await NamedKernelsAsync(image)).Distinct())
             {
                 string to = Path.Join(folder.FullName, "kernel");
                 ProgramOutput kernel = await TryCopyAsync(image, to, $"::{path}");
@@ -91,6 +91,20 @@ public sealed partial record BootPartitionVerdict(
 
     private static Task<ProgramOutput> TryCopyAsync(string image, string to, params string[] from) => LabProgram.TryRunAsync(
         Cli.Wrap("mcopy").WithArguments(["-s", "-o", "-n", "-Q", "-i", image, .. from, to]).WithEnvironmentVariables(e => e.Set("MTOOLS_SKIP_CHECK", "1")));
+
+    /// <summary>
+    /// Upstream's program opens kernel and initrd of each directory with such a name, whether an entry boots by it or not, and no update of its goes
+    /// through where one is missing.
+    /// </summary>
+    private static async Task<IEnumerable<string>> NamedKernelsAsync(string image)
+    {
+        ProgramOutput names = await LabProgram.TryRunAsync(
+            Cli.Wrap("mdir").WithArguments(["-b", "-i", image, "::/EFI/Linux"]).WithEnvironmentVariables(e => e.Set("MTOOLS_SKIP_CHECK", "1")));
+        return names.Output.Split('\n')
+            .Select(line => line.Trim().TrimEnd('/'))
+            .Where(path => path.Contains("/bootc_composefs-", StringComparison.Ordinal))
+            .SelectMany(path => new[] { $"{path[2..]}/vmlinuz", $"{path[2..]}/initrd" });
+    }
 
     private static IEnumerable<string> KernelsOf(string entry) =>
         Deployment().IsMatch(entry) ? [Field(entry, "linux"), Field(entry, "initrd")] : [];

@@ -108,7 +108,10 @@ public sealed class CrashStateJudge(Recording recording, Scratch scratch)
             case "stage" or "finalize":
                 machine.CollectGarbage();
                 return [second, first];
-            case "count" or "rollback":
+            case Recorder.Repair:
+                await machine.HealAsync();
+                return [.. menu];
+            case "count" or "rollback" or Recorder.RollbackAfterKill:
                 machine.RollBack();
                 machine.CollectGarbage();
                 return [.. menu.Reverse()];

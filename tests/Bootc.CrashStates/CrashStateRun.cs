@@ -211,7 +211,7 @@ public sealed class CrashStateRun : IDisposable
         RootVerdict? first = recording.Operations[0].Name == InstallRecorder.Install ? RootVerdict.Empty : null;
         foreach (Stretch operation in recording.Operations)
         {
-            disks.Add((operation.Name == InstallRecorder.Install ? null : await LookAsync(operation.From), await LookAsync(operation.To)));
+            disks.Add((operation.Name == InstallRecorder.Install ? null : await LookAsync(operation.Before), await LookAsync(operation.To)));
         }
 
         return [.. disks.Select(disk => new Expectation(disk.Before, disk.After, images))];

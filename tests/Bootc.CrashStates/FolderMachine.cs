@@ -68,6 +68,17 @@ public sealed class FolderMachine : IDisposable
 
     public void RollBack() => new Rollback(_machine, Steps.Silent).Run();
 
+    /// <summary>Repairs it as <c>bootc doctor --fix</c> does; what is not sound then is an error.</summary>
+    public async Task HealAsync()
+    {
+        Doctor doctor = new(_machine, Programs, Steps.Silent);
+        await doctor.HealAsync(CancellationToken.None);
+        if (await doctor.ExamineAsync(CancellationToken.None) is { IsEmpty: false } left)
+        {
+            throw new InvalidOperationException($"a repair left {string.Join("; ", left)}");
+        }
+    }
+
     /// <summary>Removes a deployment, or what is left of it.</summary>
     public void Delete(string id)
     {

@@ -18,6 +18,22 @@ public static class Recorder
     /// </summary>
     private const string Unsealing = "systemd-run --quiet --pipe --wait -p SystemCallFilter=~ioctl -p SystemCallErrorNumber=EOPNOTSUPP";
 
+    /// <summary>The repair of a kernel that something may be left to boot by.</summary>
+    public const string Repair = "repair";
+
+    /// <summary>A rollback after one that was killed when it had changed the menu, and before that was on the disk.</summary>
+    public const string RollbackAfterKill = "rollback after a kill";
+
+    // Two directories change places as by renameat2(2), and nothing has to be durable.
+    private const string Exchange = """perl -e '$live = "/boot/loader/entries"; $other = "$live.staged"; exit !!syscall(316, -100, $live, -100, $other, 2)'""";
+
+    private const string DamageFallback =
+        """
+        entry=$(grep -L "$(grep -o 'composefs=[^ ]*' /proc/cmdline)" /boot/loader/entries/bootc_*.conf)
+        truncate -s 1M "/boot$(sed -n 's/^initrd *//p' "$entry")"
+        sync
+        """;
+
     /// <summary>The entry of another system, which nothing may change.</summary>
     public const string ForeignEntry = "other.conf";
 
@@ -30,7 +46,7 @@ public static class Recorder
         // Another kernel, so that the boot partition gets one and loses one.
         string second = await UpdateImages.BuildAsync(@base, 2, karg: 2, UpdateImages.OtherInitrd);
         string part = await LabCache.OfCheckout.EnsureAsync(
-            $"recording-{filesystem}", $"5\n{first}\n{second}", folder => RecordAsync(folder, filesystem, first, second), cancellationToken);
+            $"recording-{filesystem}", $"6\n{first}\n{second}", folder => RecordAsync(folder, filesystem, first, second), cancellationToken);
         return Recording.Open(part);
     }
 
@@ -112,7 +128,7 @@ public static class Recorder
         return new("count", 1, 0, requests.Requests.First(request => request.IsWrite && root.Contains(request.Offset)).Start);
     }
 
-    /// <summary>The second boot: goes back, takes that back, and removes the first version.</summary>
+    /// <summary>The second boot: goes back and takes that back, twice; has a kernel repaired; and removes the first version.</summary>
     private static async Task<string> GoBackAsync(string folder, MachineState machine, string first, List<RecordedOperation> operations)
     {
         string log = Path.Join(folder, Recording.LogFile(1));
@@ -121,6 +137,11 @@ public static class Recorder
         await RunAsync(guest, "sync");
         operations.Add(await RecordAsync(guest, log, "rollback", 1, "bootc rollback"));
         await RunAsync(guest, "bootc rollback; sync");
+        long before = new FileInfo(log).Length;
+        await RunAsync(guest, "cp -a /boot/loader/entries /run/before && bootc rollback && cp /run/before/* /boot/loader/entries.staged && sync");
+        operations.Add(await RecordAsync(guest, log, RollbackAfterKill, 1, $"{Exchange} && bootc rollback") with { Before = before });
+        await RunAsync(guest, $"bootc rollback && sync && {DamageFallback}");
+        operations.Add(await RecordAsync(guest, log, Repair, 1, "bootc doctor --fix"));
         operations.Add(await RecordAsync(guest, log, "garbage", 1, $"bootc delete-deployment {first}"));
         return id;
     }

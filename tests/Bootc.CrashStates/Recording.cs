@@ -17,7 +17,8 @@ public sealed record Slice(long Start, long Size)
 /// <param name="Boot">The boot in which it ran, counted from 0: each has a log.</param>
 /// <param name="From">The length of that log before it.</param>
 /// <param name="To">The length after it.</param>
-public sealed record RecordedOperation(string Name, int Boot, long From, long To);
+/// <param name="Before">The length where the disk was what it may have gone back to by then, if that was not at its start.</param>
+public sealed record RecordedOperation(string Name, int Boot, long From, long To, long? Before = null);
 
 /// <summary>What was recorded of a machine that staged an image, booted it, rolled back, and removed the old one.</summary>
 /// <param name="Filesystem">The type of its root.</param>
@@ -33,7 +34,8 @@ public sealed record RecordedFacts(
 /// <param name="Name">The operation that made them.</param>
 /// <param name="From">The first.</param>
 /// <param name="To">The first that is not of it.</param>
-public sealed record Stretch(string Name, int From, int To);
+/// <param name="Before">The first that is not of the disk it has to be compared with.</param>
+public sealed record Stretch(string Name, int From, int To, int Before);
 
 /// <summary>
 /// The disk of a machine as it was before it first ran, and all that it told its disk since: over two boots, of which the first ended
@@ -58,10 +60,10 @@ public sealed class Recording : IDisposable
         {
             RecordedOperation[] here = [.. facts.Operations.Where(operation => operation.Boot == boot)];
             WriteLog log = WriteLog.Open(
-                Path.Join(folder, LogFile(boot)), [.. here.SelectMany(operation => (long[])[operation.From, operation.To])], out int[] positions);
+                Path.Join(folder, LogFile(boot)), [.. here.SelectMany(operation => (long[])[operation.From, operation.To, operation.Before ?? operation.From])], out int[] positions);
             _logs.Add(log);
             int before = _requests.Count;
-            _operations.AddRange(here.Select((operation, i) => new Stretch(operation.Name, before + positions[2 * i], before + positions[(2 * i) + 1])));
+            _operations.AddRange(here.Select((operation, i) => new Stretch(operation.Name, before + positions[3 * i], before + positions[(3 * i) + 1], before + positions[(3 * i) + 2])));
             _requests.AddRange(log.Requests.Select(request => (request, log)));
 
             // Ending QEMU loses nothing that was written.

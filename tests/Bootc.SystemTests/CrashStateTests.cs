@@ -72,7 +72,7 @@ public sealed class CrashStateTests
 
         IReadOnlyList<OperationReport> reports = await run.RunAsync(states, GoOn, Seed);
 
-        reports.Select(report => report.Operation).Should().Equal("stage", "finalize", "count", "rollback", "garbage");
+        reports.Select(report => report.Operation).Should().Equal("stage", "finalize", "count", "rollback", Recorder.RollbackAfterKill, Recorder.Repair, "garbage");
         foreach (OperationReport report in reports)
         {
             report.Problem.Should().BeNull(report.ToString());

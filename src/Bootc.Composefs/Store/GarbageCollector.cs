@@ -91,7 +91,7 @@ public sealed class GarbageCollector
         IReadOnlyList<DirEntry> unfinished = partial is null ? [] : UnfinishedImport.Wanted(_repository, partial);
         KeepUnfinished(unfinished);
 
-        // From here on things are removed, and the next collection finishes what is interrupted.
+        // From here on things are removed, and the next collection finishes what is interrupted. Names go before objects, and a journal keeps that order.
         int streamNames = RemoveNames(streams, allStreams);
         int imageNames = RemoveNames(images, allImages);
         (long objects, long bytes) = RemoveObjects();
@@ -203,12 +203,6 @@ public sealed class GarbageCollector
                 removed++;
                 Remove(_repository.Root, folder.PathOf(name));
             }
-        }
-
-        if (removed > 0 && !_isRehearsal)
-        {
-            // The references that kept them went before; on btrfs the sync of one directory alone would not say so.
-            _repository.Root.SyncFilesystem();
         }
 
         return removed;

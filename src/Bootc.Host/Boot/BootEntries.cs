@@ -17,10 +17,12 @@ public sealed class BootEntries(Dir esp)
     /// <summary>The entries that wait for the next change; null where there are none.</summary>
     public BootMenu? ReadStaged() => ReadFrom(BootLayout.StagedEntries) is { Files.Length: > 0 } staged ? staged : null;
 
-    /// <summary>Writes the entries that a later <see cref="Commit"/> of the same menu makes the live ones: its steps 1 to 3.</summary>
+    /// <summary>
+    /// Writes the entries that wait for a later <see cref="Commit"/>: its first two steps. No barrier follows, as nobody looks at them after a power cut.
+    /// </summary>
     public void Stage(BootMenu menu)
     {
-        ClearStaged();
+        Drop();
         using (Dir staged = esp.EnsureDir(BootLayout.StagedEntries))
         {
             // The fallback first: what stands first in a directory is what a damaged one still shows.
@@ -30,8 +32,6 @@ public sealed class BootEntries(Dir esp)
                 output.Write(file.Content.Span);
             }
         }
-
-        Barrier();
     }
 
     /// <summary>
@@ -52,16 +52,24 @@ public sealed class BootEntries(Dir esp)
     public void Commit(BootMenu menu)
     {
         Stage(menu);
+        Barrier();
         esp.Exchange(BootLayout.Entries, BootLayout.StagedEntries);
         Barrier();
         RemoveStaged();
     }
 
-    /// <summary>Removes the entries that wait for the next change.</summary>
+    /// <summary>Removes the entries that wait for the next change, or were left by one.</summary>
     public void Drop()
     {
-        ClearStaged();
-        Barrier();
+        if (ReadStaged() is { } left && left.IsSameAs(Read()))
+        {
+            // A power cut between the two sectors of an exchange leaves both names with the same clusters; unlinking here would empty
+            // the live menu. The live entries move to clusters of their own, and nobody touches the shared ones again.
+            RebuildLive();
+            return;
+        }
+
+        RemoveStaged();
     }
 
     /// <summary>
@@ -81,29 +89,6 @@ public sealed class BootEntries(Dir esp)
             : new(directory.Entries()
                 .Where(entry => directory.Status(entry.Name).Kind == FileKind.Regular)
                 .Select(entry => new BootEntryFile(entry.Text, directory.ReadBytes(entry.Name, SizeLimit))));
-    }
-
-    private void ClearStaged()
-    {
-        if (ReadStaged() is { } left && left.IsSameAs(Read()))
-        {
-            // A power cut between the two sectors of an exchange leaves both names with the same clusters; unlinking here would empty
-            // the live menu. The live entries move to clusters of their own, and nobody touches the shared ones again.
-            RebuildLive();
-            return;
-        }
-
-        using (Dir? staged = esp.TryOpenDir(BootLayout.StagedEntries))
-        {
-            if (staged?.Entries().Any() != true)
-            {
-                return;
-            }
-        }
-
-        // Whoever made the exchange that left them may have been killed before its barrier: then they are still what the disk boots by.
-        Barrier();
-        RemoveStaged();
     }
 
     /// <summary>Folders are nobody's that is known, so they are never removed: they came here by an exchange, and go back to the live entries.</summary>
@@ -147,7 +132,6 @@ public sealed class BootEntries(Dir esp)
         Barrier();
         esp.Rename(BootLayout.StagedEntries, FreeName());
         esp.Rename(Rebuilt, FreeName());
-        Barrier();
     }
 
     private string FreeName() =>

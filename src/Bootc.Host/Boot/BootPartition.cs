@@ -43,9 +43,27 @@ public sealed class BootPartition : IDisposable
         }
     }
 
-    /// <summary>Opens a partition for writing.</summary>
+    /// <summary>
+    /// Opens a partition for writing. What is seen there is on the disk by then: whoever wrote it may have been killed before a barrier, and what it
+    /// did away with may still be what the disk boots by.
+    /// </summary>
     /// <param name="device">Its node.</param>
     public static BootPartition OpenForWriting(string device)
+    {
+        BootPartition partition = MountForWriting(device);
+        try
+        {
+            new BootEntries(partition.Root).Barrier();
+            return partition;
+        }
+        catch
+        {
+            partition.Dispose();
+            throw;
+        }
+    }
+
+    private static BootPartition MountForWriting(string device)
     {
         try
         {

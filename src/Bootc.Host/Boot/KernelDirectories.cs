@@ -11,7 +11,9 @@ namespace Bootc.Host.Boot;
 /// <param name="esp">The root of the file system.</param>
 public sealed class KernelDirectories(Dir esp)
 {
+    /// <summary>What is begun or half removed has this name: upstream's updates all fail where one that counts lacks a file.</summary>
     private const string Unfinished = "bootc_unfinished-";
+
     private const string NewSuffix = ".new";
     private const int CopyBuffer = 1 << 20;
 
@@ -70,7 +72,7 @@ public sealed class KernelDirectories(Dir esp)
             }
         }
 
-        string unfinished = Unfinished + name[BootLayout.KernelPrefix.Length..];
+        string unfinished = UnfinishedNameOf(name);
         parent.TryRemoveTree(unfinished);
         using (Dir directory = parent.EnsureDir(unfinished))
         {
@@ -147,14 +149,26 @@ public sealed class KernelDirectories(Dir esp)
             return;
         }
 
-        // The entries that do without them may have been made by one that was killed before its barrier.
-        Barrier();
-        using Dir? parent = esp.TryOpenDir(BootLayout.Kernels);
-        foreach (string name in names)
+        using Dir parent = esp.OpenDir(BootLayout.Kernels);
+        string[] whole = [.. names.Where(name => name.StartsWith(BootLayout.KernelPrefix, StringComparison.Ordinal) && !name.Contains('/'))];
+        foreach (string name in names.Except(whole).Concat(whole.Select(UnfinishedNameOf)))
         {
-            parent!.TryRemoveTree(name);
+            parent.TryRemoveTree(name);
+        }
+
+        foreach (string name in whole)
+        {
+            parent.Rename(name, UnfinishedNameOf(name));
+        }
+
+        Barrier();
+        foreach (string name in whole)
+        {
+            parent.TryRemoveTree(UnfinishedNameOf(name));
         }
     }
+
+    private static string UnfinishedNameOf(string name) => Unfinished + name[BootLayout.KernelPrefix.Length..];
 
     private long BytesOf(string name)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using Bootc.Composefs;
 using Bootc.Composefs.Erofs;
 using Bootc.Composefs.Store;
@@ -96,12 +97,18 @@ public sealed class DeploymentStore(Dir sysroot)
         {
             addEtc(deployment);
             deployment.TrySymlink(varLink, "var");
-            deployment.WriteAtomically(StateLayout.OriginName(id), origin.ToString());
+            WriteNewOrigin(deployment, id, origin);
         }
 
         states.SyncFilesystem();
         states.Rename(unfinished, id.ToString());
-        states.Sync();
+    }
+
+    /// <summary>Writes the origin of a deployment that has no name yet.</summary>
+    internal static void WriteNewOrigin(Dir deployment, ObjectId id, Origin origin)
+    {
+        using Fd file = deployment.CreateFile(StateLayout.OriginName(id));
+        file.Write(Encoding.UTF8.GetBytes(origin.ToString()));
     }
 
     /// <summary>Lays out the <c>/etc</c> of an image in a new directory. It is marked so that units with ConditionNeedsUpdate=/etc run.</summary>
@@ -120,18 +127,21 @@ public sealed class DeploymentStore(Dir sysroot)
         using Dir deployment = sysroot.OpenDir(StateLayout.Deployment(id));
         if (!deployment.Exists(Name))
         {
-            ExtractEtc(files, deployment, Dir.UnfinishedPrefix + Name, cancellationToken);
+            ExtractEtc(files, deployment, StateLayout.NewEtc, cancellationToken);
             deployment.SyncFilesystem();
-            deployment.Rename(Dir.UnfinishedPrefix + Name, Name);
-            deployment.Sync();
+            deployment.Rename(StateLayout.NewEtc, Name);
         }
     }
 
-    /// <summary>The names of states that were never finished.</summary>
+    /// <summary>Where, among the states, something was never finished: one of them, or the next <c>/etc</c> of one.</summary>
     public ImmutableArray<string> Unfinished()
     {
         using Dir? states = sysroot.TryOpenDir(StateLayout.Deployments);
-        return [.. (states?.Entries() ?? []).Select(entry => entry.Text).Where(name => name.StartsWith(Dir.UnfinishedPrefix, StringComparison.Ordinal))];
+        return states is null ? [] :
+        [
+            .. states.Entries().Select(entry => entry.Text).Where(name => name.StartsWith(Dir.UnfinishedPrefix, StringComparison.Ordinal)),
+            .. Ids().Select(id => $"{id}/{StateLayout.NewEtc}").Where(path => states.Exists(path)),
+        ];
     }
 
     /// <summary>Removes the state of deployments, and what was never finished.</summary>
@@ -140,7 +150,7 @@ public sealed class DeploymentStore(Dir sysroot)
     public ImmutableArray<ObjectId> Remove(Func<ObjectId, bool> unwanted)
     {
         using Dir? states = sysroot.TryOpenDir(StateLayout.Deployments);
-        states?.RemoveUnfinished();
+        RemoveUnfinished();
         ImmutableArray<ObjectId> removed = [.. Ids().Where(unwanted)];
         foreach (ObjectId id in removed)
         {
@@ -148,9 +158,16 @@ public sealed class DeploymentStore(Dir sysroot)
             states!.Rename(id.ToString(), Dir.UnfinishedPrefix + id);
         }
 
-        states?.RemoveUnfinished();
-        states?.Sync();
+        RemoveUnfinished();
         return removed;
+
+        void RemoveUnfinished()
+        {
+            foreach (string path in Unfinished())
+            {
+                states!.TryRemoveTree(path);
+            }
+        }
     }
 
     /// <summary>The files of an image of the repository, verified by its id.</summary>

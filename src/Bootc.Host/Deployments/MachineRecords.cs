@@ -165,7 +165,6 @@ public sealed class MachineRecords(Dir sysroot)
     {
         using Dir folder = sysroot.OpenDir(Folder);
         folder.TryRemoveFile(name);
-        folder.Sync();
     }
 
     /// <summary>Removes what writers that were killed left.</summary>
@@ -202,7 +201,6 @@ public sealed class MachineRecords(Dir sysroot)
         if (record is null)
         {
             folder.TryRemoveFile(name);
-            folder.Sync();
         }
         else
         {

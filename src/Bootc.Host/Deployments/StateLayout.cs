@@ -9,6 +9,9 @@ public static class StateLayout
     public const string Repository = "composefs";
     public const string Deployments = "state/deploy";
 
+    /// <summary>In a deployment: what is to become its <c>/etc</c>, or was until then.</summary>
+    public const string NewEtc = "etc.new";
+
     /// <summary>Images in podman's format: those that deployments bind.</summary>
     public const string BoundImages = $"{Repository}/bootc/storage";
 

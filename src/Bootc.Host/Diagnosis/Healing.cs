@@ -76,7 +76,6 @@ internal sealed class Healing(Machine machine, Programs programs, Steps steps)
                 using (Dir state = machine.Sysroot.OpenDir(StateLayout.Deployment(link.Deployment)))
                 {
                     state.TrySymlink(Encoding.UTF8.GetBytes(link.Target), "var");
-                    state.Sync();
                 }
 
                 break;
@@ -96,7 +95,6 @@ internal sealed class Healing(Machine machine, Programs programs, Steps steps)
                 break;
             case Repair.RemoveUnusedKernels:
                 new MachineGarbage(machine).CollectKernels();
-                machine.Entries.Barrier();
                 break;
             default:
                 throw new InvalidOperationException($"{repair} is not a repair that is known here");

@@ -97,8 +97,16 @@ public sealed class Doctor(Machine machine, Programs programs, Steps steps)
     private async Task RunAsync(Healing healing, ImmutableArray<Repair> plan, List<string> failures, CancellationToken cancellationToken)
     {
         IReadOnlyList<Damage> damage = _content ?? [];
+        bool isOnDisk = true;
         foreach (Repair repair in plan)
         {
+            if (repair is Repair.WriteEntries)
+            {
+                // What they boot comes before them.
+                Sync();
+            }
+
+            isOnDisk = repair is Repair.WriteEntries;
             _tries[repair] = _tries.GetValueOrDefault(repair) + 1;
             if (repair.ChangesRepository)
             {
@@ -112,6 +120,18 @@ public sealed class Doctor(Machine machine, Programs programs, Steps steps)
             catch (BootcException e)
             {
                 failures.Add(Failure.Describe(e));
+            }
+        }
+
+        // What is reported as repaired stays so.
+        Sync();
+
+        void Sync()
+        {
+            if (!isOnDisk)
+            {
+                machine.Sysroot.SyncFilesystem();
+                isOnDisk = true;
             }
         }
     }

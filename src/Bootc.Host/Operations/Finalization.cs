@@ -15,8 +15,6 @@ namespace Bootc.Host.Operations;
 /// <param name="steps">Runs what is done.</param>
 public sealed class Finalization(Machine machine, Steps steps)
 {
-    private const string NewEtc = "etc.new";
-
     /// <summary>Does it, or says that there is nothing to do. What fails is recorded, for the status after the next boot.</summary>
     /// <returns>The deployment that boots next; null where nothing is staged, or a shutdown is to leave it alone.</returns>
     public ObjectId? Run(CancellationToken cancellationToken)
@@ -66,9 +64,9 @@ public sealed class Finalization(Machine machine, Steps steps)
         using Dir deployment = machine.Sysroot.OpenDir(StateLayout.Deployment(next));
         BuildEtc(next, deployment, cancellationToken);
         machine.Sysroot.SyncFilesystem();
-        deployment.Exchange("etc", NewEtc);
+        deployment.Exchange("etc", StateLayout.NewEtc);
         machine.Sysroot.SyncFilesystem();
-        deployment.TryRemoveTree(NewEtc);
+        deployment.TryRemoveTree(StateLayout.NewEtc);
     }
 
     /// <summary>Gives a deployment that has lost its <c>/etc</c> the one that <see cref="MergeEtc"/> would. It appears whole or not at all.</summary>
@@ -77,8 +75,7 @@ public sealed class Finalization(Machine machine, Steps steps)
         using Dir deployment = machine.Sysroot.OpenDir(StateLayout.Deployment(lost));
         BuildEtc(lost, deployment, cancellationToken);
         machine.Sysroot.SyncFilesystem();
-        deployment.Rename(NewEtc, "etc");
-        deployment.Sync();
+        deployment.Rename(StateLayout.NewEtc, "etc");
     }
 
     private void BuildEtc(ObjectId next, Dir deployment, CancellationToken cancellationToken)
@@ -96,8 +93,8 @@ public sealed class Finalization(Machine machine, Steps steps)
             throw new BootcException($"changes made since it was staged do not fit into the new image: {string.Join("; ", plan.Conflicts)}");
         }
 
-        DeploymentStore.ExtractEtc(nextFiles, deployment, NewEtc, cancellationToken);
-        using Dir target = deployment.OpenDir(NewEtc);
+        DeploymentStore.ExtractEtc(nextFiles, deployment, StateLayout.NewEtc, cancellationToken);
+        using Dir target = deployment.OpenDir(StateLayout.NewEtc);
         EtcMerge.Apply(plan, current, target, cancellationToken);
 
         // The machine's own came with its changes.

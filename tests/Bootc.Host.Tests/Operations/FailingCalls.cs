@@ -27,11 +27,25 @@ internal sealed record CallFault(Errno Errno, int From, bool GoesOn, string Fold
     public IReadOnlyList<string> Kinds { get; set; } = [];
 }
 
+/// <summary>A power cut right before one of the syncs of a disk; from then on nothing changes any more.</summary>
+/// <param name="Folder">The folder of all disks.</param>
+/// <param name="Disk">The mounted one whose syncs count.</param>
+/// <param name="At">Before which of them the power goes, counted from 1.</param>
+/// <param name="Skipped">Another, before it, that does nothing; 0 for none.</param>
+internal sealed record SyncCut(string Folder, string Disk, int At, int Skipped)
+{
+    /// <summary>The syncs that there were, each with what was synced.</summary>
+    public IReadOnlyList<string> Syncs { get; set; } = [];
+
+    /// <summary>Whether the power went: false where there were less syncs.</summary>
+    public bool Happened { get; set; }
+}
+
 /// <summary>
 /// A thread whose system calls that change files can be made to fail, one or all after it. The kernel stops each of them and asks what is to become
 /// of it: seccomp(2), SECCOMP_RET_USER_NOTIF; <c>answer_calls.py</c> beside this file answers. Threads and programs that it starts are treated alike.
 /// </summary>
-internal static unsafe partial class FailingCalls
+internal static partial class FailingCalls
 {
     private const uint CreatingFlags = 0x400040;
 
@@ -62,14 +76,30 @@ internal static unsafe partial class FailingCalls
 
     /// <summary>Runs an operation, all of it on one thread as far as it does not start others.</summary>
     /// <returns>How it failed; null where it did not.</returns>
-    public static Task<Exception?> RunAsync(CallFault fault, Func<Task> operation)
+    public static async Task<Exception?> RunAsync(CallFault fault, Func<Task> operation)
     {
-        TaskCompletionSource<Exception?> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        (Exception? failure, CallsSeen seen) = await RunAsync(
+            JsonSerializer.Serialize(new { folder = fault.Folder, errno = (int)fault.Errno, start = fault.From, goes_on = fault.GoesOn, kind = fault.Kind, on_disks = fault.OnDisks }),
+            operation);
+        (fault.First, fault.Kinds) = (seen.First, seen.Kinds);
+        return failure;
+    }
+
+    /// <summary>As <see cref="RunAsync(CallFault, Func{Task})"/>, of an operation whose machine loses its power.</summary>
+    public static async Task RunAsync(SyncCut cut, Func<Task> operation)
+    {
+        (_, CallsSeen seen) = await RunAsync(JsonSerializer.Serialize(new { folder = cut.Folder, disk = cut.Disk, skipped = cut.Skipped, at = cut.At }), operation);
+        (cut.Happened, cut.Syncs) = (seen.First is not null, seen.Kinds);
+    }
+
+    private static Task<(Exception? Failure, CallsSeen Seen)> RunAsync(string fault, Func<Task> operation)
+    {
+        TaskCompletionSource<(Exception?, CallsSeen)> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Work.Add(() =>
         {
             using OneThread context = new();
             Exception? failure = null;
-            Ask(JsonSerializer.Serialize(new { folder = fault.Folder, errno = (int)fault.Errno, start = fault.From, goes_on = fault.GoesOn, kind = fault.Kind, on_disks = fault.OnDisks }));
+            Ask(fault);
             try
             {
                 context.Run(operation);
@@ -79,9 +109,7 @@ internal static unsafe partial class FailingCalls
                 failure = e;
             }
 
-            CallsSeen seen = Ask("null")!;
-            (fault.First, fault.Kinds) = (seen.First, seen.Kinds);
-            done.SetResult(failure);
+            done.SetResult((failure, Ask("null")!));
         });
         return done.Task;
     }
@@ -101,7 +129,7 @@ internal static unsafe partial class FailingCalls
         return JsonSerializer.Deserialize<CallsSeen?>(Answering.StandardOutput.ReadLine() ?? throw new InvalidOperationException("nobody answers any more"));
     }
 
-    private static void Listen()
+    private static unsafe void Listen()
     {
         List<BpfInstruction> program = [new(0x20, 0, 0, 0)];
         for (int i = 0; i < Numbers.Length; i++)
@@ -139,13 +167,13 @@ internal static unsafe partial class FailingCalls
     }
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
-    private static partial nint Seccomp(nint number, nuint operation, nuint flags, BpfProgram* program);
+    private static unsafe partial nint Seccomp(nint number, nuint operation, nuint flags, BpfProgram* program);
 
     private sealed record CallsSeen(string? First, string[] Kinds);
 
     private readonly record struct BpfInstruction(ushort Code, byte IfTrue, byte IfFalse, uint Value);
 
-    private struct BpfProgram
+    private unsafe struct BpfProgram
     {
         public ushort Length;
         public BpfInstruction* First;

@@ -1,6 +1,6 @@
 # Answers for process PID the system calls about which its seccomp filter asks (seccomp_unotify(2)): they go on, or fail as standard input says.
-# A line of JSON begins a fault; "null" ends it and is answered by what failed first, and by the kinds of all calls that counted. A program of its own,
-# for a runtime may make such a call while it holds all its threads, and nothing in it could answer then.
+# A line of JSON begins a fault, or a power cut if it says at which sync; "null" ends it and is answered by what failed first, and by the kinds of all
+# calls that counted. A program of its own, for a runtime may make such a call while it holds all its threads, and nothing in it could answer then.
 import ctypes, errno, fcntl, json, os, select, stat, struct, sys, time
 
 pid = int(sys.argv[1])
@@ -42,6 +42,7 @@ CALLS = {
 }
 
 # A full disk still takes what needs no new block.
+SYNCS = {"fsync", "fdatasync", "syncfs"}
 NEED_NO_ROOM = {"fsync", "fdatasync", "syncfs", "unlinkat", "unlink", "rmdir", "fchmodat", "fchownat", "utimensat", "lremovexattr"}
 
 
@@ -122,19 +123,41 @@ class Fault:
         self.folder, self.errno, self.start, self.goes_on, self.kind, self.on_disks = folder, errno, start, goes_on, kind, on_disks
         self.first, self.kinds = None, []
 
-    def hits(self, thread, name, path, place):
+    def answer(self, thread, name, path, place):
+        """The errno that a call ends with without being made; None for one that is made."""
         if not path.startswith(self.folder) and not (self.on_disks and disk_of(place).startswith(self.folder)):
-            return False
+            return None
         kind = kind_of(thread, name)
         if self.kind not in (None, kind):
-            return False
+            return None
         self.kinds.append(kind)
         seen = len(self.kinds)
         hits = seen >= self.start if self.goes_on else seen == self.start
         if not hits or self.errno == errno.ENOSPC and name in NEED_NO_ROOM:
-            return False
+            return None
         self.first = self.first or f"{kind} {path.removeprefix(self.folder)}"
-        return True
+        return self.errno
+
+
+class PowerCut:
+    """Of the syncs of a disk one is passed over, and before another nothing in the folder changes any more."""
+
+    def __init__(self, folder, disk, skipped, at):
+        self.folder, self.disk, self.skipped, self.at = folder, disk, skipped, at
+        self.first, self.kinds = None, []
+
+    def answer(self, thread, name, path, place):
+        if not path.startswith(self.folder):
+            return None
+        if self.first:
+            return errno.EIO
+        if name not in SYNCS or not path.startswith(self.disk):
+            return None
+        self.kinds.append(f"{name} {path.removeprefix(self.folder)}")
+        if len(self.kinds) == self.at:
+            self.first = self.kinds[-1]
+            return errno.EIO
+        return 0 if len(self.kinds) == self.skipped else None
 
 
 def answer(listener, fault):
@@ -143,8 +166,8 @@ def answer(listener, fault):
         fcntl.ioctl(listener, RECEIVE, asked)
         identity, thread, _, number, _, _, *arguments = struct.unpack("=QIIiIQ6Q", asked)
         name, where = CALLS[number]
-        fails = fault is not None and fault.hits(thread, name, *path_of(thread, where, arguments))
-        reply = struct.pack("=QqiI", identity, 0, -fault.errno if fails else 0, 0 if fails else CONTINUE)
+        error = None if fault is None else fault.answer(thread, name, *path_of(thread, where, arguments))
+        reply = struct.pack("=QqiI", identity, 0, -(error or 0), CONTINUE if error is None else 0)
         fcntl.ioctl(listener, SEND, bytearray(reply))
     except FileNotFoundError:
         pass  # The thread was killed meanwhile.
@@ -166,7 +189,7 @@ def main():
                 return
             asked = json.loads(line)
             print(json.dumps(fault and {"First": fault.first, "Kinds": fault.kinds}), flush=True)
-            fault = asked and Fault(**asked)
+            fault = asked and (PowerCut if "at" in asked else Fault)(**asked)
 
 
 main()

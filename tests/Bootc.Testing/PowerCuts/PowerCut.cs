@@ -19,7 +19,7 @@ public sealed record CutOperation(string Name, string? Preparation, string? Comm
         truncate -s 1M "/boot$(sed -n 's/^initrd *//p' "$entry")"
         rm "$entry"
         mount --bind /sysroot /mnt && mount -o remount,bind,rw /mnt
-        file=$(find /usr/share/doc -xdev -type f -size +8k | sort | head -1)
+        file=$(find /usr/lib/*/perl-base -xdev -type f -size +8k | sort | head -1)
         object=$(find /mnt/composefs/objects -type f -size $(stat -c %s "$file")c -exec cmp -s {} "$file" \; -print | head -1)
         truncate -s 100 "$object"
         umount /mnt

@@ -17,6 +17,7 @@ public sealed class Qemu : IAsyncDisposable
     private readonly List<PosixSignalRegistration> _signals = [];
     private readonly StringBuilder _errors = new();
     private readonly Task<CommandResult> _process;
+    private bool _isDisposed;
 
     private Qemu(Command command, string consoleLog)
     {
@@ -88,6 +89,12 @@ public sealed class Qemu : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
         AppDomain.CurrentDomain.ProcessExit -= Kill;
         await _kill.CancelAsync();
         try
