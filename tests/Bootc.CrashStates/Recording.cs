@@ -59,15 +59,17 @@ public sealed class Recording : IDisposable
         for (int boot = 0; boot <= facts.Operations.Max(operation => operation.Boot); boot++)
         {
             RecordedOperation[] here = [.. facts.Operations.Where(operation => operation.Boot == boot)];
-            WriteLog log = WriteLog.Open(
-                Path.Join(folder, LogFile(boot)), [.. here.SelectMany(operation => (long[])[operation.From, operation.To, operation.Before ?? operation.From])], out int[] positions);
+            long[] lengths = [.. here.SelectMany(operation => (long[])[operation.From, operation.To, operation.Before ?? operation.From]).Order().Distinct()];
+            WriteLog log = WriteLog.Open(Path.Join(folder, LogFile(boot)), lengths, out int[] positions);
             _logs.Add(log);
             int before = _requests.Count;
-            _operations.AddRange(here.Select((operation, i) => new Stretch(operation.Name, before + positions[3 * i], before + positions[(3 * i) + 1], before + positions[(3 * i) + 2])));
+            _operations.AddRange(here.Select(operation => new Stretch(operation.Name, PositionOf(operation.From), PositionOf(operation.To), PositionOf(operation.Before ?? operation.From))));
             _requests.AddRange(log.Requests.Select(request => (request, log)));
 
             // Ending QEMU loses nothing that was written.
             _requests.Add((new(0, 0, IsFlush: true, 0), log));
+
+            int PositionOf(long length) => before + positions[Array.IndexOf(lengths, length)];
         }
     }
 

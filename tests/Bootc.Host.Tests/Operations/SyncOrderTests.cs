@@ -100,24 +100,25 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
     [GeneratedRegex(@"\.new-[a-z-]+\.json")]
     private static partial Regex RecordName();
 
-    /// <summary>An operation, a machine before it, and what comes of both.</summary>
-    private sealed class Trial : IAsyncDisposable
+    /// <summary>An operation, and what it makes of a machine.</summary>
+    /// <param name="Test">Where the machines come from.</param>
+    /// <param name="Run">The operation.</param>
+    /// <param name="Disk">The root before it.</param>
+    /// <param name="OldMenu">The boot entries before it.</param>
+    /// <param name="NewMenu">Those after it.</param>
+    /// <param name="Untouched">What the machine goes on to without it.</param>
+    /// <param name="Changed">What it goes on to after it.</param>
+    /// <param name="Added">The named files that it makes.</param>
+    private sealed record Trial(
+        SyncOrderTests Test,
+        Func<InterruptedOperationTests, MachineFolders, Task> Run,
+        RootDisk Disk,
+        string[] OldMenu,
+        string[] NewMenu,
+        string[][] Untouched,
+        string[] Changed,
+        Dictionary<string, string> Added) : IAsyncDisposable
     {
-        private readonly SyncOrderTests _test;
-        private readonly Func<InterruptedOperationTests, MachineFolders, Task> _run;
-        private readonly RootDisk _disk;
-        private readonly string[] _oldMenu;
-        private readonly string[] _newMenu;
-        private readonly string[][] _untouched;
-        private readonly string[] _changed;
-        private readonly Dictionary<string, string> _new;
-
-        private Trial(
-            SyncOrderTests test, Func<InterruptedOperationTests, MachineFolders, Task> run, RootDisk disk, string[] oldMenu, string[] newMenu, string[][] untouched, string[] changed, Dictionary<string, string> @new)
-        {
-            (_test, _run, _disk, _oldMenu, _newMenu, _untouched, _changed, _new) = (test, run, disk, oldMenu, newMenu, untouched, changed, @new);
-        }
-
         public static async Task<Trial> StartAsync(SyncOrderTests test, string operation, string filesystem)
         {
             (Func<InterruptedOperationTests, Task> prepare, Func<InterruptedOperationTests, MachineFolders, Task> run) = Operations[operation];
@@ -135,34 +136,34 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
 
         public async Task<(SyncCut Cut, string? Problem)> CutAsync(int at, int skipped, bool namesAreThere)
         {
-            MachineFolders machine = await _test.CloneAsync();
+            MachineFolders machine = await Test.CloneAsync();
             SyncCut cut = new(machine[""], machine["sysroot"], at, skipped);
-            await _disk.MountAsync(machine["sysroot"]);
+            await Disk.MountAsync(machine["sysroot"]);
             try
             {
-                await FailingCalls.RunAsync(cut, () => _run(_test, machine));
-                await _disk.LoseWhatIsNotThereAsync(machine["sysroot"], namesAreThere);
+                await FailingCalls.RunAsync(cut, () => Run(Test, machine));
+                await Disk.LoseWhatIsNotThereAsync(machine["sysroot"], namesAreThere);
                 return (cut, (await Record.ExceptionAsync(() => JudgeAsync(machine, cut)))?.Message);
             }
             finally
             {
-                await _disk.UnmountAsync(machine["sysroot"]);
-                _test.Forget(machine);
+                await Disk.UnmountAsync(machine["sysroot"]);
+                Test.Forget(machine);
             }
         }
 
-        public ValueTask DisposeAsync() => _disk.DisposeAsync();
+        public ValueTask DisposeAsync() => Disk.DisposeAsync();
 
         private async Task JudgeAsync(MachineFolders machine, SyncCut cut)
         {
             string[] menu = Lines(machine.Entries());
-            bool isChanged = !menu.SequenceEqual(_oldMenu);
-            ShouldBeOneOf(menu, [_oldMenu, _newMenu], "menu");
+            bool isChanged = !menu.SequenceEqual(OldMenu);
+            ShouldBeOneOf(menu, [OldMenu, NewMenu], "menu");
             ShouldBeWhole(machine, "what boots");
             ShouldNameOnlyWhatIsWhole(machine);
-            string[] files = await _test.GoOnAsync(machine);
+            string[] files = await Test.GoOnAsync(machine);
             // What a command has said to be done is done. What was to be left is written down before the menu changes.
-            string[][] wanted = isChanged || !cut.Happened ? [_changed] : [.. _untouched.Select(WithoutLeft), WithoutLeft(_changed)];
+            string[][] wanted = isChanged || !cut.Happened ? [Changed] : [.. Untouched.Select(WithoutLeft), WithoutLeft(Changed)];
             ShouldBeOneOf(isChanged || !cut.Happened ? files : WithoutLeft(files), wanted, "what it goes on to");
         }
 
@@ -172,7 +173,7 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
             Dictionary<string, string> files = NamedFiles(machine);
             foreach (string folder in (string[])["composefs/", "state/deploy/"])
             {
-                Dictionary<string, string> added = _new.Where(file => file.Key.StartsWith(folder, StringComparison.Ordinal)).ToDictionary();
+                Dictionary<string, string> added = Added.Where(file => file.Key.StartsWith(folder, StringComparison.Ordinal)).ToDictionary();
                 if (added.Keys.Any(path => IsName(path) && files.ContainsKey(path)))
                 {
                     files.Where(file => added.ContainsKey(file.Key)).Should().BeEquivalentTo(added, folder);
