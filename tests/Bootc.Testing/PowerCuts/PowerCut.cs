@@ -6,7 +6,7 @@ namespace Bootc.Testing.PowerCuts;
 /// <param name="Name">In a word.</param>
 /// <param name="Preparation">What comes before it, and is on the disk when it begins; null for nothing.</param>
 /// <param name="Command">What the guest runs; null for an install, which this machine runs.</param>
-/// <param name="LongestSeconds">About how long it takes in a guest; the cut comes at any moment of that.</param>
+/// <param name="LongestSeconds">About how long it takes in a guest of a slow machine; the cut comes at any moment of that, or of what follows.</param>
 /// <param name="StartsUpdated">Whether the machine runs version 2 before it, and can go back to version 1.</param>
 /// <param name="Allowed">The versions that may run afterwards; after an install that is also nothing.</param>
 public sealed record CutOperation(string Name, string? Preparation, string? Command, double LongestSeconds, bool StartsUpdated, params int[] Allowed)
@@ -32,11 +32,11 @@ public sealed record CutOperation(string Name, string? Preparation, string? Comm
     /// <summary>All of them.</summary>
     public static IReadOnlyList<CutOperation> All { get; } =
     [
-        new("install", null, null, 3, StartsUpdated: false, 1),
-        new("stage", null, "bootc upgrade --quiet", 12, StartsUpdated: false, 1),
-        new("finalize", "bootc upgrade --quiet && sync", "systemctl stop bootc-finalize-staged.service", 4, StartsUpdated: false, 1, 2),
-        new("rollback", null, "bootc rollback", 2, StartsUpdated: true, 1, 2),
-        new("collect garbage", null, "bootc internals composefs-gc", 4, StartsUpdated: true, 2),
+        new("install", null, null, 8, StartsUpdated: false, 1),
+        new("stage", null, "bootc upgrade --quiet", 30, StartsUpdated: false, 1),
+        new("finalize", "bootc upgrade --quiet && sync", "systemctl stop bootc-finalize-staged.service", 12, StartsUpdated: false, 1, 2),
+        new("rollback", null, "bootc rollback", 4, StartsUpdated: true, 1, 2),
+        new("collect garbage", null, "bootc internals composefs-gc", 8, StartsUpdated: true, 2),
         new("repair", Damage, "bootc doctor --fix --quiet", 30, StartsUpdated: true, 2) { Recovery = "bootc doctor --fix --quiet && bootc doctor --quiet" },
     ];
 }
