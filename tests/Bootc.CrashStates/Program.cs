@@ -14,7 +14,7 @@ internal static class Program
         Option<int> seed = new("--seed") { Description = "Decides which states", DefaultValueFactory = _ => 1 };
         Option<string> filesystem = new("--filesystem") { Description = "The root file system", DefaultValueFactory = _ => "ext4" };
         filesystem.AcceptOnlyFromAmong("ext4", "xfs", "btrfs");
-        Option<string?> only = new("--only") { Description = "One operation: install, stage, finalize, count, rollback or garbage" };
+        Option<string?> only = new("--only") { Description = $"One operation: install, stage, finalize, count, rollback, {Recorder.RollbackAfterKill}, {Recorder.Repair} or garbage" };
         Option<bool> mutate = new("--mutate") { Description = "Remove each barrier in turn, and tell how many states are not as they should be then" };
         RootCommand root = new("Judge what power cuts may leave of a disk") { states, goOn, seed, filesystem, only, mutate };
         root.SetAction(async (parse, cancellationToken) =>

@@ -156,6 +156,11 @@ public sealed class KernelDirectories(Dir esp)
             parent.TryRemoveTree(name);
         }
 
+        if (whole.Length == 0)
+        {
+            return;
+        }
+
         foreach (string name in whole)
         {
             parent.Rename(name, UnfinishedNameOf(name));

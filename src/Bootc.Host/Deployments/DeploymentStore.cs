@@ -97,18 +97,12 @@ public sealed class DeploymentStore(Dir sysroot)
         {
             addEtc(deployment);
             deployment.TrySymlink(varLink, "var");
-            WriteNewOrigin(deployment, id, origin);
+            using Fd file = deployment.CreateFile(StateLayout.OriginName(id));
+            file.Write(Encoding.UTF8.GetBytes(origin.ToString()));
         }
 
         states.SyncFilesystem();
         states.Rename(unfinished, id.ToString());
-    }
-
-    /// <summary>Writes the origin of a deployment that has no name yet.</summary>
-    internal static void WriteNewOrigin(Dir deployment, ObjectId id, Origin origin)
-    {
-        using Fd file = deployment.CreateFile(StateLayout.OriginName(id));
-        file.Write(Encoding.UTF8.GetBytes(origin.ToString()));
     }
 
     /// <summary>Lays out the <c>/etc</c> of an image in a new directory. It is marked so that units with ConditionNeedsUpdate=/etc run.</summary>

@@ -201,6 +201,7 @@ public sealed class MachineRecords(Dir sysroot)
         if (record is null)
         {
             folder.TryRemoveFile(name);
+            folder.Sync();
         }
         else
         {

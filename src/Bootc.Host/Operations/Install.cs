@@ -186,7 +186,7 @@ public sealed class Install(Programs programs, Steps steps)
             deployment.TrySymlink(StateLayout.VarLink(plan.Stateroot), "var");
             Origin origin = Origin.ForBls(plan.TargetImage, imported.Source.ManifestDigest.ToString(), kernel.ComputeBootDigest(imported.Files))
                 .WithPolicyEnforced(plan.EnforcePolicy);
-            DeploymentStore.WriteNewOrigin(deployment, id, origin);
+            deployment.WriteAtomically(StateLayout.OriginName(id), origin.ToString());
         }
 
         root.WriteAtomically(Aleph.FileName, DescribeOrigin(plan, source, imported).ToJson());

@@ -143,6 +143,7 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
     {
         machine.Records.Finalization = null;
         machine.Records.Staged = new(id.ToString(), followed.Reference.ToString(), machine.BootId, isLocked, followed.IsPolicyEnforced);
+        machine.Sysroot.SyncFilesystem();
         machine.Staged = new(id, isLocked);
     }
 

@@ -89,7 +89,7 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
 
                 string sync = Identity().Replace(RecordName().Replace(cut.Syncs[skipped - 1], ".new-*.json"), "ID");
                 string name = sync.StartsWith("syncfs ", StringComparison.Ordinal) ? $"{operation.Split(' ')[0]}: {skipped}, {sync}" : sync;
-                caught[name] = caught.GetValueOrDefault(name) ?? (problem is null ? null : $"{filesystem}, {operation}: {problem.ReplaceLineEndings(" ")[..Math.Min(problem.Length, 200)]}");
+                caught[name] = caught.GetValueOrDefault(name) ?? (problem is null ? null : $"{filesystem}, {operation}: {problem.Split('\n')[0]}");
             }
         }
     }
@@ -123,7 +123,6 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
         {
             (Func<InterruptedOperationTests, Task> prepare, Func<InterruptedOperationTests, MachineFolders, Task> run) = Operations[operation];
             await prepare(test);
-            RootDisk disk = await RootDisk.MakeAsync(filesystem, test.Installed["sysroot"]);
             string[] untouched = await test.GoOnAsync(await test.CloneAsync());
             MachineFolders done = await test.CloneAsync();
             Dictionary<string, string> before = NamedFiles(done);
@@ -131,7 +130,9 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
             Dictionary<string, string> after = NamedFiles(done);
             string[] newMenu = Lines(done.Entries());
             string[][] unchanged = operation == Drop ? [untouched, WithoutTold(untouched)] : [untouched];
-            return new(test, run, disk, Lines(test.Installed.Entries()), newMenu, unchanged, await test.GoOnAsync(done), after.ExceptBy(before.Keys, file => file.Key).ToDictionary());
+            string[] changed = await test.GoOnAsync(done);
+            RootDisk disk = await RootDisk.MakeAsync(filesystem, test.Installed["sysroot"]);
+            return new(test, run, disk, Lines(test.Installed.Entries()), newMenu, unchanged, changed, after.ExceptBy(before.Keys, file => file.Key).ToDictionary());
         }
 
         public async Task<(SyncCut Cut, string? Problem)> CutAsync(int at, int skipped, bool namesAreThere)
@@ -147,7 +148,7 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
             }
             finally
             {
-                await Disk.UnmountAsync(machine["sysroot"]);
+                await RootDisk.UnmountAsync(machine["sysroot"]);
                 Test.Forget(machine);
             }
         }
@@ -160,21 +161,21 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
             bool isChanged = !menu.SequenceEqual(OldMenu);
             ShouldBeOneOf(menu, [OldMenu, NewMenu], "menu");
             ShouldBeWhole(machine, "what boots");
-            ShouldNameOnlyWhatIsWhole(machine);
+            ShouldNameOnlyWhatIsWhole(machine, cut);
             string[] files = await Test.GoOnAsync(machine);
             // What a command has said to be done is done. What was to be left is written down before the menu changes.
             string[][] wanted = isChanged || !cut.Happened ? [Changed] : [.. Untouched.Select(WithoutLeft), WithoutLeft(Changed)];
             ShouldBeOneOf(isChanged || !cut.Happened ? files : WithoutLeft(files), wanted, "what it goes on to");
         }
 
-        /// <summary>Whoever finds the name of a stream, an image or a state directory does not look further.</summary>
-        private void ShouldNameOnlyWhatIsWhole(MachineFolders machine)
+        /// <summary>Whoever finds the name of a stream, an image or a state directory does not look further; and all of them are there when the command has ended.</summary>
+        private void ShouldNameOnlyWhatIsWhole(MachineFolders machine, SyncCut cut)
         {
             Dictionary<string, string> files = NamedFiles(machine);
             foreach (string folder in (string[])["composefs/", "state/deploy/"])
             {
                 Dictionary<string, string> added = Added.Where(file => file.Key.StartsWith(folder, StringComparison.Ordinal)).ToDictionary();
-                if (added.Keys.Any(path => IsName(path) && files.ContainsKey(path)))
+                if (!cut.Happened || added.Keys.Any(path => IsName(path) && files.ContainsKey(path)))
                 {
                     files.Where(file => added.ContainsKey(file.Key)).Should().BeEquivalentTo(added, folder);
                 }
@@ -225,9 +226,16 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
             await LabProgram.RunAsync($"mkfs.{type}", ["-q", disk.Before]);
             string folder = disk._folder.CreateSubdirectory("root").FullName;
             await LabProgram.RunAsync("mount", ["-o", "loop", disk.Before, folder]);
-            await LabProgram.RunAsync("cp", ["-a", content + "/.", folder]);
-            await LabProgram.RunAsync("rm", ["-rf", Path.Join(folder, "lost+found")]);
-            await LabProgram.RunAsync("umount", [folder]);
+            try
+            {
+                await LabProgram.RunAsync("cp", ["-a", content + "/.", folder]);
+                await LabProgram.RunAsync("rm", ["-rf", Path.Join(folder, "lost+found")]);
+            }
+            finally
+            {
+                await UnmountAsync(folder);
+            }
+
             return disk;
         }
 
@@ -262,7 +270,7 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
             File.Delete(committed);
         }
 
-        public async Task UnmountAsync(string folder)
+        public static async Task UnmountAsync(string folder)
         {
             // A program that another test was starting may hold a file of it for a moment longer.
             for (int tries = 0; (await LabProgram.TryRunAsync("umount", [folder])).ExitCode != 0; tries++)
