@@ -50,8 +50,15 @@ public sealed partial record BootPartitionVerdict(
             : before;
     }
 
-    /// <summary>Copies all that can be read of an image to a folder.</summary>
-    public static Task CopyAllAsync(string image, string folder) => TryCopyAsync(image, folder, "::/loader", "::/EFI");
+    /// <summary>Copies all of an image that was repaired to a folder.</summary>
+    public static async Task CopyAllAsync(string image, string folder)
+    {
+        ProgramOutput copied = await TryCopyAsync(image, folder, "::/loader", "::/EFI");
+        if (copied.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"the boot partition cannot be read: {copied}");
+        }
+    }
 
     private static async Task<BootPartitionVerdict> ReadAsync(string image)
     {

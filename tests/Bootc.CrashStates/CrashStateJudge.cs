@@ -49,8 +49,8 @@ public sealed class CrashStateJudge(Recording recording, Scratch scratch)
         DirectoryInfo folder = Directory.CreateTempSubdirectory("bootc-esp");
         try
         {
-            await BootPartitionVerdict.CopyAllAsync(scratch[esp], folder.FullName);
             BootPartitionVerdict boot = await BootPartitionVerdict.JudgeAsync(scratch[esp]);
+            await BootPartitionVerdict.CopyAllAsync(scratch[esp], folder.FullName);
             using MountedImage mounted = await MountedImage.MountAsync(scratch[root], recording.Facts.Filesystem);
             using FolderMachine machine = new(mounted.Path, folder.FullName, boot.Deployments[0]);
             string[] wanted = await GoOnAsync(operation, machine, boot.Deployments, restores);

@@ -27,11 +27,14 @@ public static class Recorder
     // Two directories change places as by renameat2(2), and nothing has to be durable.
     private const string Exchange = """perl -e '$live = "/boot/loader/entries"; $other = "$live.staged"; exit !!syscall(316, -100, $live, -100, $other, 2)'""";
 
+    // sync(2) writes a vfat, and has the disk flush nothing of it: that is fsync(2)'s.
+    private const string Sync = "sync && sync /boot/loader";
+
     private const string DamageFallback =
-        """
+        $"""
         entry=$(grep -L "$(grep -o 'composefs=[^ ]*' /proc/cmdline)" /boot/loader/entries/bootc_*.conf)
         truncate -s 1M "/boot$(sed -n 's/^initrd *//p' "$entry")"
-        sync
+        {Sync}
         """;
 
     /// <summary>The entry of another system, which nothing may change.</summary>
@@ -46,7 +49,7 @@ public static class Recorder
         // Another kernel, so that the boot partition gets one and loses one.
         string second = await UpdateImages.BuildAsync(@base, 2, karg: 2, UpdateImages.OtherInitrd);
         string part = await LabCache.OfCheckout.EnsureAsync(
-            $"recording-{filesystem}", $"6\n{first}\n{second}", folder => RecordAsync(folder, filesystem, first, second), cancellationToken);
+            $"recording-{filesystem}", $"7\n{first}\n{second}", folder => RecordAsync(folder, filesystem, first, second), cancellationToken);
         return Recording.Open(part);
     }
 
@@ -102,7 +105,7 @@ public static class Recorder
         await RunAsync(guest, $"""
             echo of-this-machine > /etc/lab-edited; seq 1 20000 > /etc/lab-mine; rm -f /etc/issue.net
             printf 'title Another system\nefi /EFI/other/other.efi\n' > /boot/loader/entries/{ForeignEntry}
-            sync
+            {Sync}
             """);
         string id = await BootedAsync(guest);
         operations.Add(await RecordAsync(guest, log, "stage", 0, $"{Unsealing} bootc switch {registry.HostOfGuests}/{Repository}:2"));
@@ -134,13 +137,13 @@ public static class Recorder
         string log = Path.Join(folder, Recording.LogFile(1));
         await using RunningGuest guest = await BootAsync(machine, log, "recorded-2");
         string id = await BootedAsync(guest);
-        await RunAsync(guest, "sync");
+        await RunAsync(guest, Sync);
         operations.Add(await RecordAsync(guest, log, "rollback", 1, "bootc rollback"));
-        await RunAsync(guest, "bootc rollback; sync");
+        await RunAsync(guest, $"bootc rollback && {Sync}");
         long before = new FileInfo(log).Length;
-        await RunAsync(guest, "cp -a /boot/loader/entries /run/before && bootc rollback && cp /run/before/* /boot/loader/entries.staged && sync");
+        await RunAsync(guest, $"cp -a /boot/loader/entries /run/before && bootc rollback && cp /run/before/* /boot/loader/entries.staged && {Sync}");
         operations.Add(await RecordAsync(guest, log, RollbackAfterKill, 1, $"{Exchange} && bootc rollback") with { Before = before });
-        await RunAsync(guest, $"bootc rollback && sync && {DamageFallback}");
+        await RunAsync(guest, $"bootc rollback && {DamageFallback}");
         operations.Add(await RecordAsync(guest, log, Repair, 1, "bootc doctor --fix"));
         operations.Add(await RecordAsync(guest, log, "garbage", 1, $"bootc delete-deployment {first}"));
         return id;
@@ -149,7 +152,7 @@ public static class Recorder
     private static async Task<RecordedOperation> RecordAsync(RunningGuest guest, string log, string name, int boot, string command)
     {
         long from = new FileInfo(log).Length;
-        await RunAsync(guest, $"{command}; code=$?; sync; exit $code");
+        await RunAsync(guest, $"{command}; code=$?; {Sync}; exit $code");
         return new(name, boot, from, new FileInfo(log).Length);
     }
 

@@ -3,7 +3,7 @@ using Bootc.Testing.PowerCuts;
 namespace Bootc.SystemTests;
 
 /// <summary>
-/// Three power cuts of an update, at moments that differ from run to run; <c>scripts/power-cuts</c> makes as many as one likes, of all operations.
+/// Two power cuts of an update, at moments that differ from run to run; <c>scripts/power-cuts</c> makes as many as one likes, of all operations.
 /// </summary>
 public sealed class PowerCutTests
 {
@@ -11,7 +11,7 @@ public sealed class PowerCutTests
     public async Task A_machine_comes_up_whole_whenever_its_power_is_cut_and_the_next_upgrade_goes_through()
     {
         await using PowerCutLab lab = await PowerCutLab.StartAsync();
-        PowerCut[] cuts = [.. ((string[])["stage", "finalize", "finalize"]).Select(Any)];
+        PowerCut[] cuts = [.. ((string[])["stage", "finalize"]).Select(Any)];
         PowerCutOutcome[] outcomes = new PowerCutOutcome[cuts.Length];
 
         await Parallel.ForAsync(0, outcomes.Length, new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (i, _) => outcomes[i] = await lab.RunAsync(cuts[i]));
