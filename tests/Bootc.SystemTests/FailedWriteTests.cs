@@ -1,3 +1,4 @@
+using System.Formats.Tar;
 using System.Text.RegularExpressions;
 using Bootc.Host.Tests.Images.Import;
 using Bootc.Host.Tests.Operations;
@@ -130,6 +131,21 @@ public sealed partial class FailedWriteTests : IDisposable
         }
 
         failures.Should().BePositive("there is such a call in every import");
+    }
+
+    /// <summary>The kernel says once that a disk failed: here to the sync that ran beside the import.</summary>
+    [Fact]
+    public async Task A_disk_that_failed_while_much_was_stored_is_an_error_though_it_does_not_fail_again()
+    {
+        PaxTarEntry large = TestLayout.File("usr/larger");
+        large.DataStream = new MemoryStream(new byte[300 << 20]);
+        _layout.AddLayer([large]).Finish();
+        CallFault fault = new(Errno.EIO, 1, GoesOn: false, Repo) { Kind = "bootc syncfs" };
+
+        ProgramOutput result = await PullAsync(fault);
+
+        await CheckFailureAsync(result, "Input/output error");
+        await CheckRetryAsync();
     }
 
     /// <summary>

@@ -23,8 +23,9 @@ public sealed class ObjectStore
     // File systems between which sharing blocks was tried in vain. A race costs one more try.
     private readonly ConcurrentDictionary<(uint Major, uint Minor), byte> _copiedFrom = new();
 
-    // What a system call for each object would only say again: which folders are there, and that fs-verity cannot be had.
-    private readonly bool[] _folders = new bool[256];
+    private readonly ObjectFolders _folders;
+
+    // What a system call for each object would only say again.
     private volatile bool _cannotSeal;
 
     // Of a sealed file the kernel measures what it was, whatever has become of its blocks since.
@@ -34,6 +35,7 @@ public sealed class ObjectStore
     {
         _repository = repository;
         _objects = objects;
+        _folders = new(objects);
     }
 
     /// <summary>The hash of all digests.</summary>
@@ -53,7 +55,7 @@ public sealed class ObjectStore
     {
         _repository.RequireWritable();
         ObjectId id = VerityHasher.Hash(Algorithm, content);
-        if (!IsStored(id, content.Length))
+        if (!_folders.MayHold(id) || !IsStored(id, content.Length))
         {
             using PendingFile file = CreatePending();
             Write(file, content);
@@ -202,7 +204,7 @@ public sealed class ObjectStore
     /// <summary>Stores a written file of known digest, unless it is there already.</summary>
     internal ObjectId Adopt(PendingFile file, ObjectId id, long size)
     {
-        if (!IsStored(id, size))
+        if (!_folders.MayHold(id) || !IsStored(id, size))
         {
             Link(file, id, size);
         }
@@ -317,19 +319,15 @@ public sealed class ObjectStore
         try
         {
             string path = id.ObjectPath;
-            ref bool folder = ref _folders[id.Digest[0]];
-            if (!folder)
-            {
-                _objects.TryMakeDir(path[..2]);
-                folder = true;
-            }
-
+            _folders.Ensure(id);
             using PendingFile? copy = _cannotSeal ? null : Seal(file, id);
             if (!(copy ?? file).TryLink(path) && !IsStored(id, size))
             {
                 (copy ?? file).LinkOver(path);
             }
 
+            _folders.Add(id);
+            _repository.Stored(size);
             _distrusted.TryRemove(id, out _);
         }
         catch (SyscallException e) when (IsFull(e))

@@ -52,8 +52,9 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
     public async Task<ImportedImage> ImportAsync(IImageSource source, ResolvedImage image, CancellationToken cancellationToken)
     {
         using UnfinishedImport? unfinished = repository.TryBeginImport();
+        await using LayersInOrder inOrder = new(_layers, image, cancellationToken);
         // Where a layer is not good, those that were finished and verified are, and the image's next version may have them, too.
-        ImmutableArray<ObjectId> layers = await ImportLayersAsync(source, image, unfinished, cancellationToken);
+        ImmutableArray<ObjectId> layers = await ImportLayersAsync(source, image, unfinished, inOrder, cancellationToken);
 
         // This runs on top of the last layer's stack, which holds that layer's tables; go on from a stack of our own.
         await Task.Yield();
@@ -62,7 +63,8 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
         Task synced = Task.Run(repository.Sync, CancellationToken.None);
         try
         {
-            ImportedImage imported = Finish(image, layers, synced, cancellationToken);
+            FileTree tree = await steps.RunAsync("Applying the layers", () => inOrder.Applied);
+            ImportedImage imported = Finish(image, layers, tree, synced, cancellationToken);
             unfinished?.Clear();
             return imported;
         }
@@ -79,9 +81,8 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
     }
 
     /// <param name="synced">Ends when the layers are on the disk; fails where they are not, which no later sync would say again.</param>
-    private ImportedImage Finish(ResolvedImage image, ImmutableArray<ObjectId> layers, Task synced, CancellationToken cancellationToken)
+    private ImportedImage Finish(ResolvedImage image, ImmutableArray<ObjectId> layers, FileTree tree, Task synced, CancellationToken cancellationToken)
     {
-        FileTree tree = steps.Run("Applying the layers", () => ApplyLayers(image, layers, cancellationToken));
         ImageFiles files = new(tree, repository.Objects.Open);
         ImmutableArray<(ErofsVersion Version, ObjectId Id)> plain = steps.Run("Writing the image", () =>
         {
@@ -117,7 +118,7 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
     private static bool IsInterruption(Exception? e) => e is IOException or OperationCanceledException || (e is not null && IsInterruption(e.InnerException));
 
     private async Task<ImmutableArray<ObjectId>> ImportLayersAsync(
-        IImageSource source, ResolvedImage image, UnfinishedImport? unfinished, CancellationToken cancellationToken)
+        IImageSource source, ResolvedImage image, UnfinishedImport? unfinished, LayersInOrder inOrder, CancellationToken cancellationToken)
     {
         ConcurrentDictionary<DiffId, ObjectId> imported = [];
         List<(string What, ImageLayer Layer)> missing = [];
@@ -129,7 +130,7 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
             string name = LayerStore.NameOf(layer.DiffId);
             if (IsLayerWhole(layer.DiffId) && (repository.Streams.TryFind(name) ?? unfinished?.TryFindStream(name, cancellationToken)) is { } stored)
             {
-                imported[layer.DiffId] = stored;
+                Add(layer, stored);
                 steps.Skip(what, layer.ReadSize);
             }
             else
@@ -146,8 +147,14 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
         // The largest first: it decides how long all of them take.
         ParallelOptions options = new() { MaxDegreeOfParallelism = LayersAtOnce, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(missing.OrderByDescending(next => next.Layer.Blob.Size), options, async (next, cancellation) =>
-            imported[next.Layer.DiffId] = await ImportLayerAsync(source, next.Layer, next.What, unfinished, cancellation));
+            Add(next.Layer, await ImportLayerAsync(source, next.Layer, next.What, unfinished, cancellation)));
         return [.. image.Layers.Select(layer => imported[layer.DiffId])];
+
+        void Add(ImageLayer layer, ObjectId stored)
+        {
+            imported[layer.DiffId] = stored;
+            inOrder.Add(layer.DiffId, stored);
+        }
     }
 
     /// <summary>
@@ -240,24 +247,6 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
                 // What was kept may have been damaged since, by a power cut for instance; without it all of the layer is fetched.
             }
         }
-    }
-
-    private FileTree ApplyLayers(ResolvedImage image, ImmutableArray<ObjectId> layers, CancellationToken cancellationToken)
-    {
-        LayerApplier applier = new();
-        foreach ((int index, ImageLayer layer) in image.Layers.Index())
-        {
-            try
-            {
-                _layers.Apply(layers[index], applier, cancellationToken);
-            }
-            catch (Exception e) when (e is InvalidDataException or FormatException)
-            {
-                throw new InvalidDataException($"layer {index + 1} ({layer.DiffId}): {e.Message}", e);
-            }
-        }
-
-        return applier.Tree;
     }
 
     /// <summary>The images of a tree in all formats that the repository asks for, the default first.</summary>

@@ -109,6 +109,22 @@ public class ObjectStoreTests
         bool IsOld() => File.GetLastWriteTimeUtc(fixture.PathOf(id)) == DateTime.UnixEpoch;
     }
 
+    [Fact]
+    public void Takes_what_somebody_else_stored_in_a_folder_that_was_made_here()
+    {
+        using RepositoryFixture fixture = new();
+        byte folder = fixture.Objects.Ensure("hello world"u8).Digest[0];
+        byte[] content = Enumerable.Range(0, 100_000).Select(BitConverter.GetBytes).First(bytes => VerityHasher.Hash(VerityAlgorithm.Sha512, bytes).Digest[0] == folder);
+        ObjectId id = VerityHasher.Hash(VerityAlgorithm.Sha512, content);
+        File.WriteAllBytes(fixture.PathOf(id), content);
+        File.SetLastWriteTimeUtc(fixture.PathOf(id), DateTime.UnixEpoch);
+
+        fixture.Objects.Ensure(content).Should().Be(id);
+
+        File.GetLastWriteTimeUtc(fixture.PathOf(id)).Should().Be(DateTime.UnixEpoch, "it is there, and whole");
+        fixture.Files().Should().HaveCount(3);
+    }
+
     [Theory]
     [InlineData("printf jello > $1")]
     [InlineData("rm $1")]
