@@ -12,10 +12,13 @@ public sealed class AutomaticRollbackTests
 {
     private const string UsersCheck = "/etc/bootc/health.d/required.d/50-network";
 
+    private const string PanicUnit =
+        """printf '[Unit]\nAfter=basic.target\n[Service]\nExecStart=/bin/sh -c "echo c > /proc/sysrq-trigger"\n'""";
+
     // So that the panicking kernel does not wait for long.
     private const string Panic =
-        """
-        RUN printf '[Unit]\nAfter=basic.target\n[Service]\nExecStart=/bin/sh -c "echo c > /proc/sysrq-trigger"\n' > /usr/lib/systemd/system/lab-panic.service && \
+        $"""
+        RUN {PanicUnit} > /usr/lib/systemd/system/lab-panic.service && \
             ln -s ../lab-panic.service /usr/lib/systemd/system/multi-user.target.wants/ && \
             echo 'kargs = ["panic=1"]' > /usr/lib/bootc/kargs.d/60-panic.toml
         """;
@@ -124,6 +127,11 @@ public sealed class AutomaticRollbackTests
             printf '#!/bin/bash\necho looking for the registry\n: < /dev/tcp/{KeptMachine.HostAddress}/{port}\n' > {UsersCheck} && chmod 755 {UsersCheck} && {UsersCheck}
             """);
         await TakeAndLeaveAsync(machine, 4, NoNetwork, "50-network: exit code 1: looking for the registry");
+
+        // Neither comes up any more: the kernel of the update panics once and that of the last good one stays there.
+        await machine.RunAsync($"cd /etc/systemd/system && mkdir -p multi-user.target.wants && {PanicUnit} > lab-also.service && ln -s ../lab-also.service multi-user.target.wants/");
+        await machine.PublishAsync(5, karg: 5, Panic);
+        await machine.UpgradeInTheLastAttemptUntilPanicAsync(2);
     }
 
     [Fact]

@@ -129,7 +129,7 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
     [Fact]
     public void The_kernel_is_given_what_config_and_image_ask_for_less_the_deleted_and_then_what_the_user_asks_for() =>
         string.Join(' ', machines.Booted["cmdline"].Text.Split(' ').Where(a => !a.StartsWith("composefs=", StringComparison.Ordinal) && !a.StartsWith("initrd=", StringComparison.Ordinal)))
-            .Should().Be("root=LABEL=root rw systemd.mount-extra=LABEL=EFI-SYSTEM:/boot:auto:ro selinux=0 from=config more=1 panic=30 systemd.crash_reboot console=ttyS0 from=image from=user");
+            .Should().Be("root=LABEL=root rw systemd.mount-extra=LABEL=EFI-SYSTEM:/boot:auto:ro selinux=0 from=config more=1 console=ttyS0 from=image from=user");
 
     [Fact]
     public void The_boot_mount_spec_is_mounted_read_only()
@@ -181,7 +181,7 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
 
         (await disk.ListAsync("/state/os")).Should().Equal("mine");
         (await disk.DebugfsAsync($"stat {await disk.DeploymentAsync()}/var")).Should().Contain("\"../../os/mine/var\"");
-        (await disk.ReadOptionsAsync()).Should().Be("rw systemd.mount-extra=LABEL=EFI-SYSTEM:/boot:auto:ro more=1 panic=30 systemd.crash_reboot console=ttyS0 unwanted=image root=PARTLABEL=root from=me");
+        (await disk.ReadOptionsAsync()).Should().Be("rw systemd.mount-extra=LABEL=EFI-SYSTEM:/boot:auto:ro more=1 console=ttyS0 unwanted=image root=PARTLABEL=root from=me");
         // All but the ESP and what the partition table takes.
         (await disk.SizeOfPartitionAsync(2)).Should().BeInRange(3070 * Mebibyte, 3072 * Mebibyte);
     }
@@ -194,7 +194,7 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
 
         DiskImage disk = new(await machines.InstallAsync(image));
 
-        (await disk.ReadOptionsAsync()).Should().Be("rw more=1 panic=30 systemd.crash_reboot console=ttyS0 from=image unwanted=image");
+        (await disk.ReadOptionsAsync()).Should().Be("rw more=1 console=ttyS0 from=image unwanted=image");
         (await disk.ListAsync("/state/os")).Should().Equal("default");
     }
 
@@ -248,7 +248,7 @@ public sealed class InstallOptionsTests(InstallOptionsTests.Machines machines) :
         (await disk.ReadOriginAsync()).Should().Contain($"manifest_digest={digest}\n");
         (await disk.ListAsync("/composefs/bootc/storage")).Should().BeEmpty();
         (await disk.ReadOptionsAsync()).Should().Be(
-            "root=LABEL=root rw systemd.mount-extra=LABEL=EFI-SYSTEM:/boot:auto:ro from=config more=1 panic=30 systemd.crash_reboot of=source",
+            "root=LABEL=root rw systemd.mount-extra=LABEL=EFI-SYSTEM:/boot:auto:ro from=config more=1 of=source",
             "the configuration is that of the image that installs, the kernel arguments are those of the one that is installed");
     }
 

@@ -12,7 +12,7 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
     private const string Repository = "os/debian";
 
     /// <summary>What a machine says of itself at one point of the walk.</summary>
-    public sealed record Stop(string Version, string CommandLine, string Etc, string Status, string Entries, string Kernels, string Failed)
+    public sealed record Stop(string Version, string CommandLine, string Etc, string Status, string Entries, string Kernels, string Failed, string Panic)
     {
         public JsonElement Json => JsonDocument.Parse(Status).RootElement.GetProperty("status");
     }
@@ -116,7 +116,8 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
             await _machine.RunAsync("bootc status --json"),
             await _machine.RunAsync("ls /boot/loader/entries"),
             await _machine.RunAsync("ls /boot/EFI/Linux"),
-            await _machine.RunAsync("systemctl --failed --no-legend --plain"));
+            await _machine.RunAsync("systemctl --failed --no-legend --plain"),
+            await _machine.RunAsync("cat /proc/sys/kernel/panic; cat /boot/loader/entries/*.conf"));
 
         // By skopeo, from the two manifests.
         private async Task<string[]> NewBlobsAsync()
@@ -200,6 +201,16 @@ public sealed class UpdateTests(UpdateTests.Walk walk) : IClassFixture<UpdateTes
         walk.Updated.Json.GetProperty("rollback").GetProperty("image").GetProperty("version").GetString().Should().Be("1");
         walk.Updated.Json.GetProperty("rollbackQueued").GetBoolean().Should().BeFalse();
         walk.Updated.Failed.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void A_kernel_that_panics_reboots_where_that_is_counted_or_the_system_came_up()
+    {
+        walk.Installed.CommandLine.Should().NotContain("panic=");
+        walk.Updated.CommandLine.Split(' ').Should().ContainInConsecutiveOrder("panic=30", "systemd.crash_reboot");
+        walk.Updated.Panic.Should().StartWith("30\n").And.NotContain("panic=", "it was found good, and is not counted any more");
+        walk.Returned.CommandLine.Should().NotContain("panic=");
+        walk.Returned.Panic.Should().StartWith("30\n", "what came up comes up again");
     }
 
     [Fact]

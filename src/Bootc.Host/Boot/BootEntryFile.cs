@@ -50,6 +50,9 @@ public sealed class BootEntryFile
     /// <summary>The boot counter in the name.</summary>
     public BootAttempts? Attempts { get; }
 
+    /// <summary>Whether it has a counter, or what goes with one: a tool of others may take away the counter alone.</summary>
+    public bool IsOnTrial => Attempts is not null || (Entry is { } entry && TrialArguments.AreIn(entry));
+
     /// <summary>What is wrong with a file whose name says that bootc made it; null where nothing is.</summary>
     public string? Damage { get; }
 
@@ -95,11 +98,19 @@ public sealed class BootEntryFile
         return Of(name, entry with { SortKey = $"{SortKeyPrefix}{sortId}-{1 - priority}" });
     }
 
-    /// <summary>The same entry with another boot counter in its name; null for none.</summary>
-    public BootEntryFile With(BootAttempts? attempts) =>
-        BootAttempts.TrySplit(Name, out string? stem, out _)
-            ? new($"{stem}{attempts}{BootAttempts.Suffix}", Content)
-            : throw new InvalidOperationException($"{Name} is no entry of ours");
+    /// <summary>
+    /// The same entry with another boot counter in its name, and with <see cref="TrialArguments"/> in it; null for one with neither.
+    /// </summary>
+    public BootEntryFile With(BootAttempts? attempts)
+    {
+        if (Entry is not { } entry || !BootAttempts.TrySplit(Name, out string? stem, out _))
+        {
+            throw new InvalidOperationException($"{Name} is no entry of ours");
+        }
+
+        BootEntry changed = attempts is null ? TrialArguments.RemoveFrom(entry) : TrialArguments.AddTo(entry);
+        return new($"{stem}{attempts}{BootAttempts.Suffix}", ReferenceEquals(changed, entry) ? Content : Encoding.UTF8.GetBytes(changed.ToString()));
+    }
 
     /// <summary>The operating system that the sort key names; <c>bootc</c> where it names none.</summary>
     public string SortId =>

@@ -44,9 +44,11 @@ public sealed record KernelArguments(KernelCommandLine Base, KernelCommandLine C
     {
         KernelCommandLine all = arguments.Append(KernelCommandLine.Parse(image.ToString()));
         int length = Encoding.UTF8.GetByteCount(all.ToString());
-        return length <= LengthLimit
+        int kept = TrialArguments.All.ToString().Length + 1;
+        return length + kept <= LengthLimit
             ? all
-            : throw new BootcException($"the kernel command line has {length} bytes, more than the {LengthLimit} that the kernel reads; ask for fewer kernel arguments");
+            : throw new BootcException(
+                $"the kernel command line has {length} bytes, more than the {LengthLimit} that the kernel reads less {kept} for the trial of an update; ask for fewer kernel arguments");
     }
 
     /// <summary>Splits texts of one or more arguments each; what would not arrive at the kernel as it stands is refused.</summary>

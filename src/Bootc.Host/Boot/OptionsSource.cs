@@ -12,7 +12,7 @@ namespace Bootc.Host.Boot;
 /// </summary>
 public sealed record OptionsSource
 {
-    private const string KeyPrefix = "x-options-source-";
+    internal const string KeyPrefix = "x-options-source-";
 
     private static readonly SearchValues<char> Allowed = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
 

@@ -158,7 +158,7 @@ public sealed class BootTrial(Machine machine)
         }
 
         BootMenu live = machine.Entries.Read();
-        BootEntryFile? onTrial = Entry(live) is { } entry && live.IsChosen(entry) ? entry : null;
+        BootEntryFile? onTrial = live.Find(machine.Booted.Id) is { IsOnTrial: true } entry && live.IsChosen(entry) ? entry : null;
         if (onTrial is not null)
         {
             Bless(live, onTrial);
@@ -175,7 +175,7 @@ public sealed class BootTrial(Machine machine)
 
     private void Bless(BootMenu live, BootEntryFile entry)
     {
-        if (!HasLoaderCounted(entry) && !IsSoftRebooted)
+        if (entry.Attempts is not null && !HasLoaderCounted(entry) && !IsSoftRebooted)
         {
             machine.Records.UncountingLoader = new(LoaderInfo.ReadName(machine.Root));
         }

@@ -31,7 +31,8 @@ internal static class BootedEntry
     {
         OsRelease os = OsRelease.Parse(machine.Root.TryReadText("usr/lib/os-release") ?? "");
         KernelCommandLine running = KernelCommandLine.Parse(machine.Root.ReadText("proc/cmdline"));
-        KernelCommandLine options = BootImageArgument.Remove(running).Without("initrd").Without("BOOT_IMAGE").Append(KernelCommandLine.Parse(machine.Booted.ToString()));
+        KernelCommandLine kept = LoaderInfo.HasCountedBoot(machine.Root) ? running.Minus(TrialArguments.All) : running;
+        KernelCommandLine options = BootImageArgument.Remove(kept).Without("initrd").Without("BOOT_IMAGE").Append(KernelCommandLine.Parse(machine.Booted.ToString()));
         return BootEntryFile.For(os, machine.Booted.Id, directory, options, []);
     }
 }

@@ -22,12 +22,13 @@ internal sealed class SoftReboot(Machine machine, DeploymentStatus booted, BootE
     public bool CanReach(DeploymentStatus deployment, BootEntryFile entry) =>
         machine.Root.Exists(Unit)
         && booted.BootDigest is not null && booted.BootDigest == deployment.BootDigest
-        && bootedEntry?.Entry is { } from && entry.Entry is { } to && SameArguments(from.Options, to.Options)
+        && bootedEntry is not null && SameArguments(bootedEntry, entry)
         && PolicyOf(booted.Id) == PolicyOf(deployment.Id);
 
-    private static bool SameArguments(KernelCommandLine one, KernelCommandLine other) =>
-        BootImageArgument.Remove(one).Arguments.Order(StringComparer.Ordinal)
-            .SequenceEqual(BootImageArgument.Remove(other).Arguments.Order(StringComparer.Ordinal));
+    private static bool SameArguments(BootEntryFile one, BootEntryFile other) => ArgumentsOf(one).SequenceEqual(ArgumentsOf(other));
+
+    private static IEnumerable<string> ArgumentsOf(BootEntryFile file) =>
+        BootImageArgument.Remove(file.With(attempts: null).Entry!.Options).Arguments.Order(StringComparer.Ordinal);
 
     /// <summary>The digest of the newest policy in the <c>/etc</c> of a deployment; null where it has none.</summary>
     private string? PolicyOf(ObjectId id)

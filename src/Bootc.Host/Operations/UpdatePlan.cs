@@ -49,7 +49,7 @@ public static class UpdatePlan
     /// <summary>The boot entry that a deployment gets beside the booted one's, whether or not its <c>/etc</c> fits.</summary>
     internal static BootEntryFile EntryFor(UpdateFacts facts)
     {
-        BootEntry booted = facts.BootedEntry.Entry!;
+        BootEntry booted = facts.BootedEntry.With(attempts: null).Entry!;
         return BootEntryFile.For(
             OsRelease.Parse(facts.NextFiles.TryReadText("/usr/lib/os-release") ?? ""),
             facts.Next,

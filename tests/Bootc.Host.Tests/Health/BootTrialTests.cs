@@ -10,6 +10,8 @@ namespace Bootc.Host.Tests.Health;
 /// <summary>New deployments on trial, on a machine that is folders, with a boot loader that counts as systemd-boot does.</summary>
 public sealed class BootTrialTests : IAsyncLifetime
 {
+    private const string OfTrial = "panic=30 systemd.crash_reboot";
+
     private MachineFolders _machine = null!;
 
     public async Task InitializeAsync()
@@ -39,6 +41,69 @@ public sealed class BootTrialTests : IAsyncLifetime
         _machine.Reboot();
         _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1.conf", "bootc_lab-1-0.conf");
         _machine.Status().Problems.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task The_kernel_reboots_after_a_panic_only_while_that_is_counted()
+    {
+        await UpdateAsync(2);
+        Options("bootc_lab-2-1+3-0.conf").Should().StartWith($"{OfTrial} ");
+        Options("bootc_lab-1-0.conf").Should().NotContain("panic", "it would come back to the same panic for ever");
+
+        _machine.Reboot();
+        Options("bootc_lab-2-1+2-1.conf").Should().StartWith($"{OfTrial} ");
+        Pass();
+        Options("bootc_lab-2-1.conf").Should().StartWith("root=UUID=1 ").And.NotContain("panic");
+        _machine.Entries()["bootc_lab-2-1.conf"].Should().NotContain("bootc-trial");
+
+        await UpdateAsync(3);
+        RebootIntoLastAttempt();
+        _machine.Reboot();
+        Conclude();
+        Options("bootc_lab-2-1.conf").Should().NotContain("panic", "there is nothing else to boot");
+        Options("bootc_lab-3-0+0-3.conf").Should().StartWith($"{OfTrial} root=UUID=1 ");
+    }
+
+    [Fact]
+    public async Task An_entry_made_anew_during_the_trial_has_the_arguments_of_a_trial_once()
+    {
+        await UpdateAsync(2);
+        string before = Options("bootc_lab-2-1+3-0.conf");
+        _machine.Reboot();
+        File.Delete(_machine["esp/loader/entries/bootc_lab-2-1+2-1.conf"]);
+        await _machine.HealAsync();
+
+        Options("bootc_lab-2-1+2-1.conf").Should().Be(before);
+        Pass();
+        Options("bootc_lab-2-1.conf").Should().Be(before[(OfTrial.Length + 1)..]);
+    }
+
+    [Fact]
+    public async Task A_counter_that_another_tool_took_away_takes_its_arguments_along()
+    {
+        await UpdateAsync(2);
+        _machine.Reboot();
+        File.Move(_machine["esp/loader/entries/bootc_lab-2-1+2-1.conf"], _machine["esp/loader/entries/bootc_lab-2-1.conf"]);
+
+        Pass().Should().BeTrue();
+
+        Options("bootc_lab-2-1.conf").Should().NotContain("panic");
+        _machine.Status().Problems.Should().BeEmpty("that nothing was counted is no fault of the boot loader");
+        Pass().Should().BeFalse("it is good already");
+    }
+
+    [Fact]
+    public async Task What_the_owner_set_for_a_panic_holds()
+    {
+        string entry = _machine["esp/loader/entries/bootc_lab-1-1.conf"];
+        await File.WriteAllTextAsync(entry, (await File.ReadAllTextAsync(entry)).Replace("mine=1", "mine=1 panic=5", StringComparison.Ordinal));
+        await UpdateAsync(2);
+        Options("bootc_lab-2-1+3-0.conf").Should().StartWith($"{OfTrial} ").And.Contain(" panic=5 ", "the kernel takes the last one");
+
+        _machine.Reboot();
+        Pass();
+
+        Options("bootc_lab-2-1.conf").Should().Contain("panic=5 ").And.NotContain("panic=30");
     }
 
     [Fact]
@@ -299,6 +364,9 @@ public sealed class BootTrialTests : IAsyncLifetime
         await _machine.SwitchAsync(_machine.Publish(version));
         return _machine.Finalize()!;
     }
+
+    private string Options(string entry) =>
+        _machine.Entries()[entry].Split('\n').Single(line => line.StartsWith("options ", StringComparison.Ordinal))["options ".Length..];
 
     private void RebootIntoLastAttempt()
     {

@@ -176,7 +176,7 @@ public class InstallPlanTests
 
     [Fact]
     public void A_command_line_that_the_kernel_would_cut_off_is_refused() =>
-        Refusal(Options, Facts with { ImageKargs = KernelCommandLine.Parse(new string('x', 1900)) }).Should().Contain("more than the 2047 that the kernel reads");
+        Refusal(Options, Facts with { ImageKargs = KernelCommandLine.Parse(new string('x', 1900)) }).Should().Contain("more than the 2047 that the kernel reads less 30 for the trial of an update");
 
     [Theory]
     [InlineData("../x")]
