@@ -42,7 +42,7 @@ public static class QuadletFile
     {
         Dictionary<string, string> keys = new(StringComparer.Ordinal);
         bool isWanted = false;
-        string begun = "";
+        StringBuilder begun = new();
         foreach (string line in text.Split('\n').Append("").Select(line => line.Trim()))
         {
             if (line is ['#' or ';', ..])
@@ -50,12 +50,14 @@ public static class QuadletFile
                 continue; // also in the middle of a value
             }
 
-            string whole = begun + line;
-            begun = whole is [.. var beginning, '\\'] ? $"{beginning} " : "";
-            if (begun.Length > 0)
+            if (line is [.. var beginning, '\\'])
             {
+                begun.Append(beginning).Append(' ');
                 continue;
             }
+
+            string whole = begun.Append(line).ToString();
+            begun.Clear();
 
             if (whole is ['[', ..])
             {
