@@ -35,9 +35,9 @@ public sealed class FollowingMachine(UpdateLab lab, string name, KeptMachine mac
     /// <summary>As <see cref="UpgradeUntilAsync"/>, with two of the three attempts of the new deployment counted as used, which saves two boots.</summary>
     public Task UpgradeInTheLastAttemptUntilAsync(int version) => RebootUntilAsync($"bootc upgrade --quiet && {KeptMachine.RebootIntoTheLastAttempt}", version);
 
-    /// <summary>As <see cref="UpgradeInTheLastAttemptUntilAsync"/>, until the kernel has panicked so often and stays there.</summary>
-    public Task UpgradeInTheLastAttemptUntilPanicAsync(int times) =>
-        machine.RebootUntilItStopsAsync($"bootc upgrade --quiet && {KeptMachine.RebootIntoTheLastAttempt}", "end Kernel panic", times);
+    /// <summary>As <see cref="UpgradeInTheLastAttemptUntilAsync"/>, until a kernel has panicked and stays there, which it says with its last line.</summary>
+    public Task UpgradeInTheLastAttemptUntilPanicAsync() =>
+        machine.RebootUntilItStopsAsync($"bootc upgrade --quiet && {KeptMachine.RebootIntoTheLastAttempt}", "---[ end Kernel panic");
 
     public Task SoftRebootAsync(string command) => machine.SoftRebootAsync(command);
 
