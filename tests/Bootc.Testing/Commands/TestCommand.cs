@@ -41,7 +41,13 @@ internal static class TestCommand
                 results += await TestAsync(project, all, cancellationToken);
             }
 
-            results += await fuzzing ? TestResults.OnePassed : TestResults.Crashed;
+            results += await fuzzing ? TestResults.OnePassed : TestResults.Crashed("Bootc.Fuzz");
+        }
+
+        // Last, where whoever sees only the end of a long output finds it.
+        foreach (string complaint in results.Complaints)
+        {
+            LabLog.Write($"FAILED {complaint}");
         }
 
         Console.WriteLine(results);
@@ -74,7 +80,7 @@ internal static class TestCommand
             cancellationToken);
         // A room without tests leaves no file, and is no failure.
         TestResults results = File.Exists(trx) ? TestResults.Read(trx) : new(0, 0, 0);
-        return !good && results.Failed == 0 ? results + TestResults.Crashed : results;
+        return !good && results.Failed == 0 ? results + TestResults.Crashed(name) : results;
     }
 
     private static Task<bool> FuzzAsync(CancellationToken cancellationToken) =>
