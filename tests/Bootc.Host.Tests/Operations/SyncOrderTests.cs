@@ -230,6 +230,8 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
             {
                 await LabProgram.RunAsync("cp", ["-a", content + "/.", folder]);
                 await LabProgram.RunAsync("rm", ["-rf", Path.Join(folder, "lost+found")]);
+                // A namespace that another test makes meanwhile has the mount too: then it is not written out when it is unmounted here.
+                await LabProgram.RunAsync("sync", ["--file-system", folder]);
             }
             finally
             {
@@ -286,6 +288,7 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
             return ValueTask.CompletedTask;
         }
 
-        private static async Task CopyAsync(string from, string to) => await LabProgram.RunAsync("cp", ["--sparse=always", from, to]);
+        /// <summary>Copies to a new file: the one before may be mounted in somebody's namespace still.</summary>
+        private static async Task CopyAsync(string from, string to) => await LabProgram.RunAsync("cp", ["--sparse=always", "--remove-destination", from, to]);
     }
 }
