@@ -8,6 +8,9 @@ namespace Bootc.Oci;
 /// </summary>
 public sealed record ImageIndex(int SchemaVersion, ImmutableArray<Descriptor> Manifests, string? MediaType = null)
 {
+    /// <summary>What <c>podman manifest push --add-compression</c> marks a manifest with whose layers are zstd, or zstd:chunked.</summary>
+    private const string OfZstd = "io.github.containers.compression.zstd";
+
     public static ImageIndex Parse(ReadOnlySpan<byte> json)
     {
         ImageIndex index = OciJson.Parse(json, OciJson.Default.ImageIndex, "the image index");
@@ -26,14 +29,20 @@ public sealed record ImageIndex(int SchemaVersion, ImmutableArray<Descriptor> Ma
             throw new InvalidDataException($"the image index has media type \"{type}\"");
         }
 
-        int unsized = index.Manifests.TakeWhile(entry => entry is { Size: >= 0 }).Count();
-        return unsized == index.Manifests.Length ? index : throw new InvalidDataException($"the image index names manifest {unsized + 1} without a size");
+        int sized = index.Manifests.TakeWhile(entry => entry is { Size: >= 0 }).Count();
+        return sized == index.Manifests.Length ? index : throw new InvalidDataException($"the image index names manifest {sized + 1} without a size");
     }
 
-    /// <summary>The first manifest that runs on a platform; where no entry names its platform, a single entry is it.</summary>
+    /// <summary>
+    /// The first manifest that runs on a platform, rather one of zstd layers, of which parts can be fetched, as podman has it; where no entry names its
+    /// platform, a single entry is it.
+    /// </summary>
     public Descriptor Select(Platform wanted)
     {
-        Descriptor? match = Manifests.FirstOrDefault(entry => entry.Platform is { } platform && wanted.Accepts(platform));
+        Descriptor? match = Manifests
+            .Where(entry => entry.Platform is { } platform && wanted.Accepts(platform))
+            .OrderByDescending(entry => entry.Annotations?.GetValueOrDefault(OfZstd) == "true")
+            .FirstOrDefault();
         if (match is not null)
         {
             return match;

@@ -34,7 +34,7 @@ public sealed record ImageName
     /// <summary>The repository within the registry.</summary>
     public string Path { get; }
 
-    public string? Tag { get; }
+    public string? Tag { get; private init; }
 
     public Digest? Digest { get; }
 
@@ -43,11 +43,13 @@ public sealed record ImageName
 
     /// <summary>
     /// The one way to write a name that has several: Docker Hub was called <c>index.docker.io</c>, and keeps names of one part below
-    /// <c>library</c>. Policies, configuration and signatures are by these.
+    /// <c>library</c>; and a tag beside a digest says nothing. Policies, configuration and signatures are by these.
     /// </summary>
     public ImageName Canonical => Domain is DockerHub or "index.docker.io"
-        ? new(DockerHub, Path.Contains('/', StringComparison.Ordinal) ? Path : $"library/{Path}", Tag, Digest)
-        : this;
+        ? new(DockerHub, Path.Contains('/', StringComparison.Ordinal) ? Path : $"library/{Path}", TagThatCounts, Digest)
+        : this with { Tag = TagThatCounts };
+
+    private string? TagThatCounts => Digest is null ? Tag : null;
 
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out ImageName? name)
     {

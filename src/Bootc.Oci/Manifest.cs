@@ -37,7 +37,7 @@ public sealed record Manifest(
             throw new InvalidDataException($"the image's manifest must have between 0 and {Limits.Layers} layers");
         }
 
-        int unsized = manifest.Layers.Prepend(manifest.Config).TakeWhile(part => part is { Size: >= 0 }).Count();
-        return unsized > manifest.Layers.Length ? manifest : throw new InvalidDataException($"the image's manifest names {(unsized == 0 ? "its config" : $"layer {unsized}")} without a size");
+        int sized = manifest.Layers.Prepend(manifest.Config).TakeWhile(part => part is { Size: >= 0 }).Count();
+        return sized > manifest.Layers.Length ? manifest : throw new InvalidDataException($"the image's manifest names {(sized == 0 ? "its config" : $"layer {sized}")} without a size");
     }
 }

@@ -9,6 +9,12 @@ public static class RegistriesToml
     public static RegistriesFile Parse(ReadOnlySpan<byte> content, string file)
     {
         TomlTable table = TomlTable.Parse(content, file);
+        if (table.Table("registries") is not null)
+        {
+            // To pass over it would be to ask registries that it blocks.
+            throw table.Wrong("registries", "[[registry]] tables: [registries.search], [registries.insecure] and [registries.block] are of the first version of this format");
+        }
+
         return new(file)
         {
             UnqualifiedSearchRegistries = table.Strings("unqualified-search-registries"),

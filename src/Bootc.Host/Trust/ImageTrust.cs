@@ -37,12 +37,26 @@ public sealed class ImageTrust(Dir root, Steps steps)
         }
 
         // What a short name stands for decides, as it decides what is fetched.
-        ImageReference reference = (source as RegistryImage)?.Reference ?? followed.Reference;
+        ImageReference reference = (source as RegistryImage)?.Reference ?? WithoutLinks(followed.Reference);
         PolicyAnswer answer = policy.Find(reference);
         ImmutableArray<SigstoreSignature> signatures = answer.AsksForSignatures && source is RegistryImage registry
             ? await ReadSignaturesAsync(registry, image, $"{path} ({answer.Place})", cancellationToken)
             : [];
         PolicyCheck.Require(answer, new(reference, image.ManifestDigest, signatures), path, ReadKey);
+    }
+
+    /// <summary>Rules are for the place where an image is, whichever links lead there.</summary>
+    private static ImageReference WithoutLinks(ImageReference reference)
+    {
+        if (reference.Transport is not (ImageTransport.Oci or ImageTransport.OciArchive or ImageTransport.Dir))
+        {
+            return reference;
+        }
+
+        (string path, string? image) = reference.Transport == ImageTransport.Dir ? (reference.Name, null) : reference.SplitPath();
+        using Fd? there = Fd.TryOpenRead(path);
+        string real = there?.ReadRealPath() ?? path;
+        return ImageReference.TryCreate(reference.TransportName, image is null ? real : $"{real}:{image}", out ImageReference? found) ? found : reference;
     }
 
     /// <summary>Refuses a system whose policy could vouch for nothing.</summary>
@@ -89,7 +103,8 @@ public sealed class ImageTrust(Dir root, Steps steps)
 
     private async Task<ImmutableArray<SigstoreSignature>> ReadSignaturesAsync(
         RegistryImage registry, ResolvedImage image, string place, CancellationToken cancellationToken) =>
-        RegistriesYaml.Read(root).Cover(registry.Reference)
+        // By the name of the image, and as podman has it by those that it is asked for by. To look for signatures vouches for nothing.
+        registry.Asked.Prepend(registry.Reference).Any(RegistriesYaml.Read(root).Cover)
             ? await steps.RunAsync($"Looking for signatures of {registry.Reference}", () => registry.ReadSignaturesAsync(image.ManifestDigest, cancellationToken).AsTask())
             : throw new UntrustedImageException(
                 $"{registry.Reference} is refused by {place}: it asks for a signature, and none was looked for, as no file in /{RegistriesYaml.Folder} says use-sigstore-attachments: true for it");

@@ -48,10 +48,21 @@ public sealed class RegistriesConfig
 
             foreach (RegistryTable registry in file.Registries)
             {
-                string prefix = registry.Prefix is { Length: > 0 } given ? given : registry.Location ?? "";
-                registries[prefix] = prefix.Length == 0 || (registry.Location is null or "" && !prefix.StartsWith("*.", StringComparison.Ordinal))
-                    ? throw new InvalidDataException($"{file.Name}: a [[registry]] has neither prefix nor location")
-                    : registry with { Prefix = prefix };
+                string location = Place(registry.Location);
+                string prefix = Place(registry.Prefix) is { Length: > 0 } given ? given : location;
+                if (prefix.Length == 0 || (location.Length == 0 && !prefix.StartsWith("*.", StringComparison.Ordinal)))
+                {
+                    throw new InvalidDataException($"{file.Name}: a [[registry]] has neither prefix nor location");
+                }
+
+                MirrorTable[] mirrors = [.. registry.Mirrors.Select(mirror => mirror with { Location = Place(mirror.Location) })];
+                if (Array.Exists(mirrors, mirror => mirror.Location is ""))
+                {
+                    // It would be the registry itself, with the mirror's insecure.
+                    throw new InvalidDataException($"{file.Name}: a [[registry.mirror]] of {prefix} has no location");
+                }
+
+                registries[prefix] = registry with { Prefix = prefix, Location = location, Mirrors = [.. mirrors] };
             }
         }
 
@@ -84,16 +95,12 @@ public sealed class RegistriesConfig
     {
         string repository = $"{name.Domain ?? throw new ArgumentException("a short name has no route", nameof(name))}/{name.Path}";
         string full = name.ToString();
-        RegistryTable? table = _registries.FirstOrDefault(registry => EndOf(registry.Prefix!, full) >= 0);
-        if (table is null)
+        if (TableOf(full) is not { } table)
         {
             return [new(name.Domain, name.Path)];
         }
 
-        if (table.Blocked)
-        {
-            throw new RegistryException($"images from {table.Prefix} are blocked by registries.conf");
-        }
+        RequireNotBlocked(table);
 
         string rest = repository[Math.Min(EndOf(table.Prefix!, full), repository.Length)..];
         bool byDigest = name.Digest is not null;
@@ -104,9 +111,25 @@ public sealed class RegistriesConfig
                 "tag-only" => !byDigest,
                 _ => byDigest || !table.MirrorByDigestOnly,
             })
-            .Select(mirror => Rewrite(repository, mirror.Location, rest, mirror.Insecure));
-        return [.. mirrors, Rewrite(repository, table.Location, rest, table.Insecure)];
+            .Select(mirror => Rewrite(repository, mirror.Location, rest, mirror.Insecure))
+            .Where(mirror => TableOf(mirror.ToString()) is not { Blocked: true });
+        RegistryEndpoint registry = Rewrite(repository, table.Location, rest, table.Insecure);
+        RequireNotBlocked(TableOf(registry.ToString()));
+        return [.. mirrors, registry];
     }
+
+    private RegistryTable? TableOf(string name) => _registries.FirstOrDefault(registry => EndOf(registry.Prefix!, name) >= 0);
+
+    private static void RequireNotBlocked(RegistryTable? table)
+    {
+        if (table is { Blocked: true })
+        {
+            throw new RegistryException($"images from {table.Prefix} are blocked by registries.conf");
+        }
+    }
+
+    // A slash at the end says nothing, as podman has it.
+    private static string Place(string? given) => (given ?? "").TrimEnd('/');
 
     /// <summary>Where in a name a prefix of it ends; -1 where it is none. A wildcard stands for the beginning of the host.</summary>
     private static int EndOf(string prefix, string name)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Net;
 using Bootc.Oci.Chunked;
@@ -16,6 +17,7 @@ public sealed class RegistryImage : IImageSource
     private readonly ImageName _name;
     private readonly Platform _platform;
     private readonly RegistryClient[] _clients;
+    private readonly ConcurrentDictionary<RegistryClient, bool> _silent = [];
 
     private RegistryImage(ImageName name, Platform platform, RegistryClient[] clients)
     {
@@ -26,6 +28,13 @@ public sealed class RegistryImage : IImageSource
 
     /// <summary>The image that is asked for, by its whole name: what a short name stands for.</summary>
     public ImageReference Reference => ImageReference.Parse($"docker://{_name}");
+
+    /// <summary>The names by which it is asked for, of mirrors first.</summary>
+    public IEnumerable<ImageReference> Asked =>
+        _clients
+            .Select(client => $"docker://{client.Endpoint}{(_name.Digest is { } digest ? $"@{digest}" : $":{_name.Tag ?? "latest"}")}")
+            .Select(name => ImageReference.TryParse(name, out ImageReference? reference) ? reference : null)
+            .OfType<ImageReference>();
 
     /// <summary>Decides whom to ask; nobody is asked yet.</summary>
     /// <exception cref="RegistryException">The name is ambiguous or its registry blocked.</exception>
@@ -65,11 +74,12 @@ public sealed class RegistryImage : IImageSource
                 layer, local, range => RegistryBlob.OpenAsync(client, layer.Blob, range, cancellationToken), cancellationToken))
             : null;
 
-    // Mirrors may lack what they are asked for, or be down; only what the registry itself says is final.
+    // Mirrors may lack what they are asked for, or be down; only what the registry itself says is final. Who did not answer is asked last from then on:
+    // to wait for that takes minutes.
     private async Task<T> FirstOfAsync<T>(Func<RegistryClient, Task<T>> ask)
     {
         List<Exception> failures = [];
-        foreach (RegistryClient client in _clients)
+        foreach (RegistryClient client in _clients.OrderBy(_silent.ContainsKey).ToArray())
         {
             try
             {
@@ -78,6 +88,10 @@ public sealed class RegistryImage : IImageSource
             catch (Exception e) when (e is RegistryException or InvalidDataException)
             {
                 failures.Add(e);
+                if (e is RegistryException { Status: null })
+                {
+                    _silent[client] = true;
+                }
             }
         }
 

@@ -89,8 +89,8 @@ public sealed class DockerArchive : IImageSource
             return null;
         }
 
-        string library = name.Domain is null && !name.Path.Contains('/', StringComparison.Ordinal) ? "library/" : "";
-        return $"{name.Domain ?? "docker.io"}/{library}{name.Path}:{name.Tag ?? "latest"}";
+        ImageName full = (name.Domain is null && ImageName.TryParse($"docker.io/{name}", out ImageName? onDockerHub) ? onDockerHub : name).Canonical;
+        return $"{full.WithoutTag}:{full.Tag ?? "latest"}";
     }
 
     private ImmutableArray<SavedImage> ReadList()

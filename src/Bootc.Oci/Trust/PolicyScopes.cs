@@ -29,6 +29,12 @@ internal static class PolicyScopes
         (ImageName.TryParse(text, out ImageName? name) && name is { Tag: null, Digest: null, Domain: not null })
         || (ImageName.TryParse(text + "/x", out ImageName? host) && host is { Tag: null, Digest: null, Domain: not null });
 
+    /// <summary>Whether a scope can be that of an image: one of paths is absolute, and has no part that says nothing.</summary>
+    public static bool CanMatch(string transport, string scope) =>
+        transport is not ("oci" or "oci-archive" or "dir")
+        || scope is ""
+        || (scope is ['/', not '/', ..] && Path.TrimEndingDirectorySeparator(Path.GetFullPath(scope)) == scope);
+
     private static IEnumerable<string> OfName(ImageName name)
     {
         string host = name.Domain ?? throw new ArgumentException($"the short name {name} has no scopes", nameof(name));
@@ -52,7 +58,7 @@ internal static class PolicyScopes
 
     private static IEnumerable<string> OfPath(string typed, string? tag)
     {
-        // However it was typed, it is the same path. Symbolic links are not followed.
+        // However it was typed, it is the same path.
         string path = typed.Length == 0 ? typed : Path.TrimEndingDirectorySeparator(Path.GetFullPath(typed));
         if (tag is not null)
         {

@@ -94,8 +94,12 @@ public sealed class SignaturePolicy
                 foreach (JsonProperty transport in Object(all, "transports").EnumerateObject())
                 {
                     string place = $"transports.{transport.Name}";
-                    transports[transport.Name] = Object(transport.Value, place).EnumerateObject()
-                        .ToDictionary(scope => scope.Name, scope => Requirements(scope.Value, $"{place}.\"{scope.Name}\""), StringComparer.Ordinal);
+                    transports[transport.Name] = Object(transport.Value, place).EnumerateObject().ToDictionary(
+                        scope => PolicyScopes.CanMatch(transport.Name, scope.Name)
+                            ? scope.Name
+                            : throw Malformed($"{place}.\"{scope.Name}\"", "is not an absolute path without parts that say nothing, so no image would ever fall under it"),
+                        scope => Requirements(scope.Value, $"{place}.\"{scope.Name}\""),
+                        StringComparer.Ordinal);
                 }
             }
 

@@ -102,6 +102,33 @@ public class RegistriesConfigTests
         Read(config).Invoking(c => c.Qualify(Name("image"))).Should().Throw<RegistryException>().WithMessage(message);
 
     [Fact]
+    public void A_slash_at_the_end_says_nothing() =>
+        Read("[[registry]]\nprefix = 'a.example/os/'\nlocation = 'b.example/all/'\n[[registry.mirror]]\nlocation = 'm.example/'")
+            .Route(Name("a.example/os/edge")).Select(endpoint => endpoint.ToString()).Should().Equal("m.example/edge", "b.example/all/edge");
+
+    [Fact]
+    public void What_is_blocked_is_not_reached_under_another_name()
+    {
+        RegistriesConfig config = Read(
+            """
+            [[registry]]
+            location = 'blocked.example/'
+            blocked = true
+            [[registry]]
+            prefix = 'a.example'
+            location = 'blocked.example/a'
+            [[registry]]
+            location = 'b.example'
+            [[registry.mirror]]
+            location = 'blocked.example/b'
+            """);
+
+        config.Invoking(c => c.Route(Name("blocked.example/os"))).Should().Throw<RegistryException>();
+        config.Invoking(c => c.Route(Name("a.example/os"))).Should().Throw<RegistryException>().WithMessage("images from blocked.example are blocked by registries.conf");
+        config.Route(Name("b.example/os")).Select(endpoint => endpoint.ToString()).Should().Equal("b.example/os");
+    }
+
+    [Fact]
     public void Lets_later_files_override_earlier_ones()
     {
         RegistriesConfig config = RegistriesConfig.Of([
@@ -116,6 +143,8 @@ public class RegistriesConfigTests
 
     [Theory]
     [InlineData("[[registry]]\ninsecure = true", "registries.conf: a [[registry]] has neither prefix nor location")]
+    [InlineData("[[registry]]\nlocation = 'a.example'\n[[registry.mirror]]\nlocaton = 'm.example'\ninsecure = true", "registries.conf: a [[registry.mirror]] of a.example has no location")]
+    [InlineData("[registries.block]\nregistries = ['a.example']", "registries.conf:1: registries: wanted [[registry]] tables: *")]
     [InlineData("[[registry]]\nlocation = 3", "registries.conf:2: registry.location: wanted a text in quotes")]
     [InlineData("[[", "registries.conf:1: *")]
     public void Names_the_file_that_is_malformed(string text, string message) =>

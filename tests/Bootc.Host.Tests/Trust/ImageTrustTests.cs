@@ -109,6 +109,17 @@ public sealed class ImageTrustTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_rule_for_a_folder_holds_for_the_links_that_lead_there()
+    {
+        string folder = _machine.Publish(2).Name;
+        string link = _machine["link"];
+        File.CreateSymbolicLink(link, Path.GetDirectoryName(folder)!);
+        SetPolicy($$$$"""{"default": [{"type": "insecureAcceptAnything"}], "transports": {"oci": {"{{{{folder}}}}": [{"type": "reject"}]}}}""");
+
+        await _machine.Awaiting(m => m.SwitchAsync(ImageReference.Parse($"oci:{link}/{Path.GetFileName(folder)}"))).Should().ThrowAsync<UntrustedImageException>();
+    }
+
+    [Fact]
     public async Task A_policy_that_is_named_and_missing_is_not_taken_for_none()
     {
         ImageReference reference = _machine.Publish(2);

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Bootc.Oci.Registry;
 using Microsoft.AspNetCore.Http;
@@ -719,6 +721,32 @@ public sealed class RegistryImageTests : IAsyncLifetime
 
         mirror.Requests.Should().HaveCount(3, "manifest and config are there, and the blob is asked for");
         _registry.Requests.Should().ContainSingle().Which.Path.Should().EndWith(_registry.LayerDigest.ToString());
+    }
+
+    [Fact]
+    public async Task A_mirror_that_does_not_answer_is_waited_for_once()
+    {
+        using TcpListener mirror = new(IPAddress.Loopback, 0);
+        mirror.Start();
+        int connections = 0;
+        Task accepting = Task.Run(async () =>
+        {
+            while (true)
+            {
+                using TcpClient closed = await mirror.AcceptTcpClientAsync();
+                connections++;
+            }
+        });
+
+        using RegistryImage source = OpenMirrored(_registry, new MirrorTable { Location = $"{mirror.LocalEndpoint}/os" });
+        ResolvedImage image = await source.ResolveAsync(default);
+        int asked = connections;
+        (await source.OpenLayerAsync(image.Layers.Single(), default)).Dispose();
+
+        asked.Should().BePositive();
+        connections.Should().Be(asked);
+        mirror.Stop();
+        await FluentActions.Awaiting(() => accepting).Should().ThrowAsync<Exception>();
     }
 
     /// <summary>Whoever mirrors an image need not mirror its signatures; a mirror that is down may have them.</summary>

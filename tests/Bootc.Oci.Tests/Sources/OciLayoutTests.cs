@@ -49,6 +49,17 @@ public sealed class OciLayoutTests(PodmanStore store) : IDisposable
     }
 
     [Fact]
+    public async Task Takes_the_image_of_zstd_layers_where_there_is_one_for_the_platform()
+    {
+        string platform = $$""", "platform": {"os": "linux", "architecture": "{{Platform.Native.Architecture}}"}""";
+        string gzip = _layout.Blob(MediaTypes.Manifest, [], platform);
+        string zstd = _layout.Manifest($$"""{{platform}}, "annotations": {"io.github.containers.compression.zstd": "true"}""");
+        _layout.WriteIndex(_layout.Blob(MediaTypes.Index, HandMadeLayout.Bytes(HandMadeLayout.IndexOf(gzip, zstd))));
+
+        (await _layout.ReadAsync()).Manifest.Layers.Should().ContainSingle();
+    }
+
+    [Fact]
     public async Task Names_the_platforms_it_found_and_the_one_it_wants()
     {
         string x = _layout.Manifest(""", "platform": {"os": "linux", "architecture": "s390x"}""");

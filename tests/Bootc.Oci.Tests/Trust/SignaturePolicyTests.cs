@@ -44,6 +44,17 @@ public sealed class SignaturePolicyTests
         answer.Requirements.Should().ContainSingle().Which.Should().Be(scope == "default" ? new PolicyRequirement.Reject() : new PolicyRequirement.AcceptAnything());
     }
 
+    [Theory]
+    [InlineData("quay.io/os@D")]
+    [InlineData("quay.io/os:7@D")]
+    public void The_scope_of_a_digest_counts_whatever_tag_is_beside_it(string image)
+    {
+        string digest = Digest.Sha256([]).ToString();
+        SignaturePolicy policy = Parse($$$$"""{"default": {{{{Accept}}}}, "transports": {"docker": {"quay.io/os": {{{{Accept}}}}, "quay.io/os@{{{{digest}}}}": {{{{Reject}}}}}}}""");
+
+        policy.Find(ImageReference.Parse($"docker://{image.Replace("D", digest)}")).Requirements.Should().ContainSingle().Which.Should().Be(new PolicyRequirement.Reject());
+    }
+
     [Fact]
     public void A_short_name_is_not_looked_up_as_if_it_were_a_scope() =>
         FluentActions.Invoking(() => Parse($$$$"""{"default": {{{{Accept}}}}, "transports": {"docker": {"os": {{{{Accept}}}}}}}""").Find(ImageReference.Parse("docker://os:1")))
@@ -62,6 +73,10 @@ public sealed class SignaturePolicyTests
     [InlineData("""{"default": [{"type": "reject"}], "default": [{"type": "insecureAcceptAnything"}]}""", "*malformed*")]
     [InlineData("""{"default": [{"type": "reject"}], "transports": []}""", "*transports is not an object")]
     [InlineData("""{"default": [{"type": "reject"}], "transports": {"docker": {"": []}}}""", "*transports.docker.\"\" is an empty list*")]
+    [InlineData("""{"default": [{"type": "reject"}], "transports": {"dir": {"/a/": [{"type": "reject"}]}}}""", "*transports.dir.\"/a/\" is not an absolute path*")]
+    [InlineData("""{"default": [{"type": "reject"}], "transports": {"oci": {"/": [{"type": "reject"}]}}}""", "*transports.oci.\"/\" is not an absolute path*")]
+    [InlineData("""{"default": [{"type": "reject"}], "transports": {"oci": {"a:1": [{"type": "reject"}]}}}""", "*transports.oci.\"a:1\" is not an absolute path*")]
+    [InlineData("""{"default": [{"type": "reject"}], "transports": {"oci-archive": {"/a/../b": [{"type": "reject"}]}}}""", "*transports.oci-archive.\"/a/../b\" is not an absolute path*")]
     [InlineData("""{"default": [{"type": "sigstoreSigned"}]}""", "*has to have one of keyPath, keyPaths, keyData, keyDatas")]
     [InlineData("""{"default": [{"type": "sigstoreSigned", "keyPath": "/k", "keyData": "eA=="}]}""", "*has to have one of *")]
     [InlineData("""{"default": [{"type": "sigstoreSigned", "keyPaths": []}]}""", "*keyPaths is an empty list")]
