@@ -125,9 +125,19 @@ public sealed class UpdateWalkTests
         await machine.RebootAsync();
         await machine.ShouldRunAsync(3, rollback: 1, etc: "3\nafter");
 
+        // One that was only prepared is gone to later, or is not: what was changed meanwhile comes along.
+        await machine.PublishAsync(4, karg: 1);
+        await machine.RunAsync("bootc upgrade --soft-reboot=required && mountpoint /run/nextroot && echo meanwhile > /etc/lab-edited");
+        await machine.SoftRebootAsync("systemctl soft-reboot");
+        await machine.ShouldRunAsync(4, rollback: 3, etc: "4\nmeanwhile");
+        await machine.PublishAsync(5, karg: 1);
+        await machine.RunAsync("bootc upgrade --soft-reboot=required && bootc internals prep-soft-reboot --reset && echo after > /etc/lab-edited");
+        await machine.RebootAsync();
+        await machine.ShouldRunAsync(5, rollback: 4, etc: "5\nafter");
+
         // What waited to be unlocked is applied by the next shutdown, although the unit for that was stopped. A reader of the boot
         // partition, with a mount that nobody else sees, is in nobody's way.
-        await machine.PublishAsync(4, karg: 1);
+        await machine.PublishAsync(6, karg: 1);
         await machine.RunAsync("bootc upgrade --download-only");
         await machine.RunAsync("systemctl stop bootc-finalize-staged.service");
         await machine.RunAsync(
@@ -138,7 +148,7 @@ public sealed class UpdateWalkTests
             """);
         await machine.RunAsync("bootc upgrade --from-downloaded");
         await machine.RebootAsync();
-        await machine.ShouldRunAsync(4, rollback: 3, etc: "4\nafter");
+        await machine.ShouldRunAsync(6, rollback: 5, etc: "6\nafter");
 
         (await machine.TryRunAsync("touch /usr/x")).Error.Should().Contain("Read-only file system");
         await machine.RunAsync("bootc usr-overlay && touch /usr/x");

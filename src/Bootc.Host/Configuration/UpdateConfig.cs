@@ -59,7 +59,7 @@ public sealed record UpdateConfig(ByteLimit MaxRate, ByteLimit MaxBytes, bool Re
         : throw table.Wrong(key, wanted);
 }
 
-/// <summary>What the command line says against <see cref="UpdateConfig"/>.</summary>
+/// <summary>What the command line says against <see cref="UpdateConfig"/>, and against what is remembered of an image.</summary>
 /// <param name="MaxRate">Instead of the rate there; null to keep it.</param>
 /// <param name="MaxBytes">Instead of the number there; null to keep it.</param>
 /// <param name="AllowDowngrade">Whether an older image is taken all the same.</param>
@@ -67,4 +67,7 @@ public sealed record UpdateOverrides(ByteLimit? MaxRate = null, ByteLimit? MaxBy
 {
     /// <summary>Folders beside those there; absolute paths.</summary>
     public ImmutableArray<string> ContentFrom { get; init; } = [];
+
+    /// <summary>Whether an image is staged although it failed on this machine before.</summary>
+    public bool Force { get; init; }
 }

@@ -60,7 +60,7 @@ public sealed class DeploymentStore(Dir sysroot)
 
     /// <summary>
     /// Gives a deployment its state: <c>/etc</c> as the image has it, the link to the shared <c>/var</c>, its origin. The directory gets
-    /// its name when all of it is on the disk. One that exists keeps its <c>/etc</c>, and only its origin changes.
+    /// its name when all of it is on the disk. One that exists keeps its <c>/etc</c>, gets another origin, and what it has lost.
     /// </summary>
     /// <param name="id">The deployment.</param>
     /// <param name="files">Its image.</param>
@@ -72,6 +72,9 @@ public sealed class DeploymentStore(Dir sysroot)
         using Dir states = sysroot.OpenDir(StateLayout.Deployments);
         if (states.Exists(id.ToString()))
         {
+            using Dir deployment = states.OpenDir(id.ToString());
+            RestoreEtc(id, files, cancellationToken);
+            deployment.TrySymlink(varLink, "var");
             WriteOrigin(id, origin);
             return;
         }

@@ -28,7 +28,7 @@ public static class RunningDisk
     {
         string list = await programs.RunAsync("lsblk", ["--json", "--list", "--paths", "--output", Columns], cancellationToken: cancellationToken);
         return ChooseEsp(Parse(list), loaderPartition, sysroot)
-            ?? throw new BootcException("this machine has no EFI system partition on the disk of its root file system");
+            ?? throw new BootcException("this machine has no EFI system partition on the disk of its root file system; lsblk --output NAME,PARTTYPENAME,MOUNTPOINTS shows the partitions");
     }
 
     internal static string? ChooseEsp(IReadOnlyList<ListedDevice> devices, Guid? loaderPartition, MountInfo? sysroot)

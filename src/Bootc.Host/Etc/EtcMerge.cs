@@ -89,7 +89,8 @@ public static class EtcMerge
     {
         foreach ((byte[] name, byte[] _) in target.ReadXattrs(path))
         {
-            if (inode.Metadata.Xattrs.Find(name) is null)
+            // A label that the policy gave a file whose source has none stays: the kernel lets nobody take it away.
+            if (inode.Metadata.Xattrs.Find(name) is null && !name.AsSpan().SequenceEqual("security.selinux"u8))
             {
                 target.RemoveXattr(path, name);
             }

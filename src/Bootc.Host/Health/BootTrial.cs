@@ -76,7 +76,7 @@ public sealed class BootTrial(Machine machine)
             return false;
         }
 
-        if (HasLoaderCounted(entry))
+        if (HasLoaderCounted)
         {
             return true;
         }
@@ -151,17 +151,20 @@ public sealed class BootTrial(Machine machine)
 
     private bool EndTrial()
     {
-        machine.Records.Unhealthy = null;
-        if (machine.Deployments.Read(machine.Booted.Id).Origin?.ManifestDigest is { } digest)
-        {
-            machine.Records.Quarantine = machine.Records.Quarantine.RemoveAll(image => image.Digest == digest);
-        }
-
         BootMenu live = machine.Entries.Read();
         BootEntryFile? onTrial = live.Find(machine.Booted.Id) is { IsOnTrial: true } entry && live.IsChosen(entry) ? entry : null;
         if (onTrial is not null)
         {
             Bless(live, onTrial);
+        }
+
+        // After the menu: what is good boots, whatever can be written of it. The next boot takes down what this one could not.
+        TakeDown(() => machine.Records.Unhealthy = null);
+        string? digest = machine.Deployments.Read(machine.Booted.Id).Origin?.ManifestDigest;
+        ImmutableArray<QuarantinedImage> quarantine = machine.Records.Quarantine;
+        if (quarantine.RemoveAll(image => image.Digest == digest) is { } others && others.Length < quarantine.Length)
+        {
+            TakeDown(() => machine.Records.Quarantine = others);
         }
 
         if (machine.Records.Finalization is { Failure: null, IsGood: false } made && made.Deployment == machine.Booted.Id.ToString())
@@ -175,9 +178,9 @@ public sealed class BootTrial(Machine machine)
 
     private void Bless(BootMenu live, BootEntryFile entry)
     {
-        if (entry.Attempts is not null && !HasLoaderCounted(entry) && !IsSoftRebooted)
+        if (entry.Attempts is not null && !HasLoaderCounted && !IsSoftRebooted)
         {
-            machine.Records.UncountingLoader = new(LoaderInfo.ReadName(machine.Root));
+            TakeDown(() => machine.Records.UncountingLoader = new(LoaderInfo.ReadName(machine.Root)));
         }
 
         machine.Entries.Commit(live.Replacing(entry, entry.With(attempts: null)));
@@ -203,8 +206,8 @@ public sealed class BootTrial(Machine machine)
         (BootImageArgument.Find(KernelCommandLine.Parse(machine.Root.ReadText("proc/cmdline"))) is { } argument && !argument.Id.Equals(machine.Booted.Id))
         || (machine.Records.Finalization is { } last && last.BootId == machine.BootId && last.Deployment == machine.Booted.Id.ToString());
 
-    private bool HasLoaderCounted(BootEntryFile entry) =>
-        LoaderInfo.HasCountedBoot(machine.Root) && !IsSoftRebooted && entry.Attempts is { Done: > 0 };
+    // Whatever the counter is now: a rollback that was taken back has renewed it.
+    private bool HasLoaderCounted => LoaderInfo.HasCountedBoot(machine.Root) && !IsSoftRebooted;
 
     private QuarantinedImage? Quarantined(BootEntryFile entry)
     {

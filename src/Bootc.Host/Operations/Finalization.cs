@@ -56,6 +56,25 @@ public sealed class Finalization(Machine machine, Steps steps)
     }
 
     /// <summary>
+    /// What was applied earlier in this boot, to prepare a soft reboot, is given what was changed in <c>/etc</c> since: a shutdown may come hours after that.
+    /// </summary>
+    /// <returns>The deployment that boots next; null where it was not made that in this boot.</returns>
+    public ObjectId? CarryOverAgain(CancellationToken cancellationToken)
+    {
+        if (machine.Records.Finalization is not { Failure: null } applied
+            || applied.BootId != machine.BootId
+            || !ObjectId.TryParse(applied.Deployment, out ObjectId? next)
+            || next.Equals(machine.Booted.Id)
+            || !next.Equals(machine.Entries.Read().Ours.FirstOrDefault()?.Deployment))
+        {
+            return null;
+        }
+
+        steps.Run("Carrying /etc over", () => MergeEtc(next, cancellationToken));
+        return next;
+    }
+
+    /// <summary>
     /// Builds the new deployment's <c>/etc</c> beside the one it has, always from the image's own and never from one that was merged
     /// before, and exchanges the two when all is on the disk.
     /// </summary>

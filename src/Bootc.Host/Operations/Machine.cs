@@ -224,7 +224,7 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
     {
         if (IsContainer(root))
         {
-            throw new BootcException("this command requires a booted host system, and this is a container");
+            throw new BootcException("this command requires a booted host system, and this is a container; run it on the host");
         }
 
         if (!Privileges.IsRoot)

@@ -27,6 +27,9 @@ public sealed class Reboot(Machine machine, Programs programs, Steps steps)
     /// <summary>The program that also sets up the root in the initrd.</summary>
     private const string RootSetup = "/usr/lib/bootc/initramfs-setup";
 
+    private const string OtherKernel =
+        "a soft reboot cannot go to the new deployment: its kernel, initrd, kernel arguments or SELinux policy differ, or systemd has no soft-reboot.target; reboot the machine";
+
     private readonly Systemd _systemd = new(programs);
 
     /// <summary>Applies what is staged and prepares, and if asked for starts, the way there.</summary>
@@ -88,9 +91,12 @@ public sealed class Reboot(Machine machine, Programs programs, Steps steps)
         {
             return mode == SoftRebootMode.Auto
                 ? false
-                : throw new BootcException(next is null
-                    ? "nothing is staged that a soft reboot could go to"
-                    : "a soft reboot cannot go to the new deployment, whose kernel, initrd, kernel arguments or SELinux policy differ; reboot the machine");
+                : throw new BootcException(next switch
+                {
+                    null => "nothing is staged that a soft reboot could go to",
+                    { DownloadOnly: true } => "a soft reboot cannot go to what was only downloaded; bootc upgrade --from-downloaded has it applied",
+                    _ => OtherKernel,
+                });
         }
 
         if (status.Staged is not null)
@@ -102,6 +108,33 @@ public sealed class Reboot(Machine machine, Programs programs, Steps steps)
         return true;
     }
 
+    /// <summary>Refuses a rollback after which <see cref="RunAsync(RollbackResult, SoftRebootMode?, bool, CancellationToken)"/> could not do what it is to: to run it again would take it back.</summary>
+    public void RequireWayBack(SoftRebootMode? softReboot)
+    {
+        HostStatus status = HostStatus.From(machine);
+        if (softReboot == SoftRebootMode.Required && !status.RollbackQueued && status.Rollback is { SoftRebootCapable: false })
+        {
+            throw new BootcException(OtherKernel);
+        }
+    }
+
+    /// <summary>
+    /// The last thing before a shutdown, where <see cref="RunAsync(SoftRebootMode?, bool, CancellationToken)"/> applied the update long before: the changes of
+    /// <c>/etc</c> since come along. A root that was prepared shows the directory of before, so it is set up again.
+    /// </summary>
+    public async Task CarryOverAgainAsync(CancellationToken cancellationToken)
+    {
+        if (new Finalization(machine, steps).CarryOverAgain(cancellationToken) is { } next && MountInfo.At(Path.Join(machine.Root.Path, NextRoot)) is not null)
+        {
+            // The unit that runs this has mounts of its own.
+            await InSystemAsync("umount", ["--lazy", $"/{NextRoot}"], cancellationToken);
+            await steps.RunAsync("Preparing the soft reboot", () => InSystemAsync(RootSetup, RootSetupArguments(next), cancellationToken));
+        }
+    }
+
+    private Task<string> InSystemAsync(string program, string[] arguments, CancellationToken cancellationToken) =>
+        programs.RunAsync("nsenter", ["--target", "1", "--mount", "--", program, .. arguments], cancellationToken: cancellationToken);
+
     private static DeploymentStatus? Next(HostStatus status) => status.Staged ?? (status.RollbackQueued ? status.Rollback : null);
 
     private async Task SetUpRootAsync(ObjectId id, CancellationToken cancellationToken)
@@ -109,9 +142,10 @@ public sealed class Reboot(Machine machine, Programs programs, Steps steps)
         Forget(machine.Root);
         BootTrial.ForgetPass(machine.Root);
         machine.Root.TryMakeDir(NextRoot);
-        // The deployment's own idea of what is kept, and whether files must be sealed, is the running one's.
-        string argument = (machine.Booted with { Id = id }).ToString();
-        await programs.RunAsync(
-            RootSetup, ["setup-root", "--sysroot", "/sysroot", "--target", $"/{NextRoot}", "--cmdline", argument], cancellationToken: cancellationToken);
+        await programs.RunAsync(RootSetup, RootSetupArguments(id), cancellationToken: cancellationToken);
     }
+
+    // The deployment's own idea of what is kept, and whether files must be sealed, is the running one's.
+    private string[] RootSetupArguments(ObjectId id) =>
+        ["setup-root", "--sysroot", "/sysroot", "--target", $"/{NextRoot}", "--cmdline", (machine.Booted with { Id = id }).ToString()];
 }

@@ -88,10 +88,13 @@ public sealed class Rollback(Machine machine, Steps steps)
 
     private string? MissingOf(ObjectId id, BootEntry entry)
     {
-        string etc = $"{StateLayout.Deployment(id)}/etc";
-        if (!machine.Sysroot.Exists(etc))
+        foreach (string part in (string[])["etc", "var"])
         {
-            return $"{machine.Sysroot.Path}/{etc}";
+            string path = $"{StateLayout.Deployment(id)}/{part}";
+            if (!machine.Sysroot.Exists(path))
+            {
+                return $"{machine.Sysroot.Path}/{path}";
+            }
         }
 
         try

@@ -115,7 +115,8 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
     {
         KernelDirectories kernels = machine.Kernels;
         BootMenu menu = machine.Entries.Read();
-        BootMenu waiting = machine.Entries.ReadStaged() ?? BootMenu.Empty;
+        // Those of an update that was lost are in nobody's way.
+        BootMenu waiting = machine.Staged is null ? BootMenu.Empty : machine.Entries.ReadStaged() ?? BootMenu.Empty;
         // The entry of the booted deployment may have been lost; its kernel is needed all the same.
         IReadOnlyList<BootEntryFile> live = [bootedEntry, .. menu.Files];
         // An entry that cannot be understood may boot a kernel all the same.
@@ -160,7 +161,7 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
         if (etc.Exists("upper") && etc.Exists("work"))
         {
             etc.Dispose();
-            throw new BootcException("changes to /etc are kept in an overlay here ([etc] mount = \"overlay\"), and those cannot be carried over to another image");
+            throw new BootcException("changes to /etc are kept in an overlay here ([etc] mount = \"overlay\"), and those cannot be carried over to another image; [etc] mount = \"bind\" in setup-root-conf.toml keeps them in the deployment, from an install on");
         }
 
         return etc;
@@ -169,5 +170,5 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
     // A disk may have another state root than the default one.
     private byte[] VarLink() =>
         machine.Sysroot.TryReadLink($"{StateLayout.Deployment(machine.Booted.Id)}/var")
-        ?? throw new BootcException($"the booted deployment has no link to /var in {machine.Sysroot.Path}/{StateLayout.Deployment(machine.Booted.Id)}");
+        ?? throw new BootcException($"the booted deployment has no link to /var in {machine.Sysroot.Path}/{StateLayout.Deployment(machine.Booted.Id)}; bootc doctor --fix makes it again");
 }

@@ -80,13 +80,12 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
             machine.Records.Left = machine.Records.Left.Remove(digest);
         }
 
-        if (machine.Records.Quarantine.FirstOrDefault(other => other.Digest == digest) is { } failed && !options.Force)
+        if (options.IsAutomatic && Failed(image) is not null)
         {
-            return options.IsAutomatic
-                ? Result(UpdateOutcome.Quarantined, reference, image)
-                : throw new BootcException($"{digest} of {reference} failed on this machine before: {failed.Reason}; bootc upgrade --force tries it again");
+            return Result(UpdateOutcome.Quarantined, reference, image);
         }
 
+        RequireNotFailed(image, reference, "bootc upgrade --force");
         return await StageAsync(source, image, followed, options.DownloadOnly, config, status, cancellationToken);
     }
 
@@ -114,7 +113,20 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         using IImageSource source = Open(reference, config);
         ResolvedImage image = await steps.RunAsync($"Looking for {reference}", () => source.ResolveAsync(cancellationToken).AsTask());
         await RequireTrustAsync(source, image, followed, config, status, cancellationToken);
+        RequireNotFailed(image, reference, "bootc switch --force");
         return await StageAsync(source, image, followed, isLocked: false, config, status, cancellationToken);
+    }
+
+    private QuarantinedImage? Failed(ResolvedImage image) =>
+        Overrides.Force ? null : machine.Records.Quarantine.FirstOrDefault(other => other.Digest == image.ManifestDigest.ToString());
+
+    /// <summary>Who runs the same command again and again would else have the machine fail again and again.</summary>
+    private void RequireNotFailed(ResolvedImage image, ImageReference reference, string wayOut)
+    {
+        if (Failed(image) is { } failed)
+        {
+            throw new BootcException($"{image.ManifestDigest} of {reference} failed on this machine before: {failed.Reason}; {wayOut} tries it again");
+        }
     }
 
     private UpdateConfig ReadConfig() => UpdateConfig.Read(machine.Root).With(Overrides);
@@ -147,7 +159,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         }
 
         AnnounceStaged(image.ManifestDigest.ToString(), isLocked);
-        return Result(UpdateOutcome.Staged, followed.Reference, image) with { Warnings = [.. status.Problems, .. await RemoveGarbageAsync(cancellationToken)] };
+        return Result(isLocked ? UpdateOutcome.Locked : UpdateOutcome.Staged, followed.Reference, image) with { Warnings = [.. status.Problems, .. await RemoveGarbageAsync(cancellationToken)] };
     }
 
     /// <summary>What is on trial would become what to fall back to, and push out the last deployment that was found good.</summary>

@@ -22,7 +22,7 @@ public enum UpdateOutcome
     /// <summary>It was staged before, and a shutdown now applies it.</summary>
     Unlocked,
 
-    /// <summary>It was staged before, and a shutdown now leaves it alone.</summary>
+    /// <summary>It is staged, and a shutdown now leaves it alone.</summary>
     Locked,
 
     /// <summary>It was left by a rollback, and nothing automatic goes back to it.</summary>

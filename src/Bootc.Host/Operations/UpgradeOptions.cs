@@ -15,9 +15,6 @@ public sealed record UpgradeOptions
     /// <summary>Follow this tag instead of the present one; null to stay.</summary>
     public string? Tag { get; init; }
 
-    /// <summary>Stage it although it failed on this machine before.</summary>
-    public bool Force { get; init; }
-
     /// <summary>Whether nobody asked: a timer runs it, which does not go back to what a person left.</summary>
     public bool IsAutomatic { get; init; }
 }

@@ -15,7 +15,15 @@ internal static class FinalizeStagedCommand
                 parse.InvocationConfiguration,
                 quiet: false,
                 progressFd: null,
-                tools => Task.FromResult(new Finalization(tools.Machine, tools.Steps).Run(cancellationToken)),
+                async tools =>
+                {
+                    if (new Finalization(tools.Machine, tools.Steps).Run(cancellationToken) is null)
+                    {
+                        await new Reboot(tools.Machine, tools.Programs, tools.Steps).CarryOverAgainAsync(cancellationToken);
+                    }
+
+                    return true;
+                },
                 cancellationToken);
             return 0;
         });

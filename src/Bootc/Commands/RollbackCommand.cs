@@ -31,10 +31,11 @@ internal static class RollbackCommand
                 progressFd: null,
                 async tools =>
                 {
+                    Reboot reboot = new(tools.Machine, tools.Programs, tools.Steps);
+                    reboot.RequireWayBack(parse.GetValue(softReboot));
                     RollbackResult result = new Rollback(tools.Machine, tools.Steps).Run();
                     RollbackText.Write(result, parse.InvocationConfiguration);
-                    await new Reboot(tools.Machine, tools.Programs, tools.Steps).RunAsync(
-                        result, parse.GetValue(softReboot), parse.GetValue(apply), cancellationToken);
+                    await reboot.RunAsync(result, parse.GetValue(softReboot), parse.GetValue(apply), cancellationToken);
                     return true;
                 },
                 cancellationToken);

@@ -4,9 +4,11 @@ using Bootc.Oci.Registry;
 
 namespace Bootc.Commands;
 
-/// <summary>Options that count instead of what <c>bootc/update.d</c> says.</summary>
+/// <summary>Options that count instead of what <c>bootc/update.d</c> says, and of what is remembered of an image.</summary>
 internal sealed class UpdateLimitOptions
 {
+    private readonly Option<bool> _force = new("--force") { Description = "Stage the image even where it failed on this machine before" };
+
     private readonly Option<ByteLimit?> _maxRate = Limit(
         "--max-rate", TransferRate.Least, "RATE", "a rate such as 500K or 2M, at least 1K, or none",
         "Fetch at most so many bytes per second: a number with K, M or G, or none for no limit; otherwise max-rate in bootc/update.d counts");
@@ -23,7 +25,7 @@ internal sealed class UpdateLimitOptions
     private readonly Option<DirectoryInfo[]> _contentFrom = ContentFrom();
 
     /// <summary>All of them.</summary>
-    public Option[] All => [_maxRate, _maxBytes, _allowDowngrade, _contentFrom];
+    public Option[] All => [_force, _maxRate, _maxBytes, _allowDowngrade, _contentFrom];
 
     public void AddTo(Command command)
     {
@@ -36,6 +38,7 @@ internal sealed class UpdateLimitOptions
     public UpdateOverrides Read(ParseResult parse) => new(parse.GetValue(_maxRate), parse.GetValue(_maxBytes), parse.GetValue(_allowDowngrade))
     {
         ContentFrom = [.. Folders(parse, _contentFrom)],
+        Force = parse.GetValue(_force),
     };
 
     /// <summary>The option that names folders with files of images.</summary>

@@ -19,7 +19,6 @@ internal static class UpgradeCommand
         Option<bool> downloadOnly = new("--download-only") { Description = "Stage the update, but do not apply it at the next shutdown" };
         Option<bool> fromDownloaded = new("--from-downloaded") { Description = "Apply at the next shutdown what was downloaded, without asking for a newer one" };
         Option<string?> tag = new("--tag") { Description = "Follow this tag of the image from now on", HelpName = "TAG" };
-        Option<bool> force = new("--force") { Description = "Stage the update even where it failed on this machine before" };
         Option<bool> automatic = Automatic();
         UpdateLimitOptions limits = new();
         Option<int?> progressFd = MachineCommand.ProgressFd();
@@ -32,13 +31,13 @@ internal static class UpgradeCommand
             Exit code 0 says that all went well, whether or not there was an update.
             """)
         {
-            quiet, check, apply, softReboot, downloadOnly, fromDownloaded, tag, force, automatic, progressFd,
+            quiet, check, apply, softReboot, downloadOnly, fromDownloaded, tag, automatic, progressFd,
         };
         limits.AddTo(command);
         command.Aliases.Add("update");
         MachineCommand.Conflict(command, check, apply, softReboot, downloadOnly, fromDownloaded);
         MachineCommand.Conflict(command, downloadOnly, apply, fromDownloaded);
-        MachineCommand.Conflict(command, fromDownloaded, limits.All);
+        MachineCommand.Conflict(command, fromDownloaded, [tag, .. limits.All]);
 
         command.SetAction(async (parse, cancellationToken) =>
         {
@@ -48,7 +47,6 @@ internal static class UpgradeCommand
                 DownloadOnly = parse.GetValue(downloadOnly),
                 FromDownloaded = parse.GetValue(fromDownloaded),
                 Tag = parse.GetValue(tag),
-                Force = parse.GetValue(force),
                 IsAutomatic = parse.GetValue(automatic),
             };
             bool mayBePostponed = options.IsAutomatic && parse.GetValue(apply);

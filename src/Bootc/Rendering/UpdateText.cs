@@ -26,7 +26,7 @@ internal static class UpdateText
             UpdateOutcome.Staged => $"{Layers(result.Layers)}Queued for next boot: {name}\n{Details(result)}",
             UpdateOutcome.AlreadyStaged => "Staged update present, not changed\n",
             UpdateOutcome.Unlocked => "Staged deployment will now be applied on reboot\n",
-            UpdateOutcome.Locked => "Image downloaded, but will not be applied on reboot\n",
+            UpdateOutcome.Locked => $"{Layers(result.Layers)}Image downloaded, but will not be applied on reboot\n{Details(result)}",
             UpdateOutcome.LeftByRollback => $"Not going back to {result.Image?.Digest} of {name}, which was left by bootc rollback\n",
             UpdateOutcome.Quarantined => $"Not trying {result.Image?.Digest} of {name} again, which failed on this machine; bootc status says why\n",
             UpdateOutcome.SpecificationUnchanged => "Image specification is unchanged.\n",

@@ -127,6 +127,7 @@ public sealed class BootTrialTests : IAsyncLifetime
     [Fact]
     public async Task What_cannot_be_taken_down_decides_nothing()
     {
+        _machine.With(machine => machine.Records.Quarantine = [new("sha256:of-another", new string('a', 128), "it said no")]);
         await UpdateAsync(2);
         _machine.Reboot();
         string records = _machine["sysroot/state/bootc"];
@@ -192,9 +193,15 @@ public sealed class BootTrialTests : IAsyncLifetime
         _machine.Rollback().Should().Match<RollbackResult>(result => !result.IsReverted && result.Next.Id.Equals(first));
         Pass().Should().BeFalse("a person went back from it");
         _machine.Rollback().Should().Match<RollbackResult>(result => result.IsReverted && result.Next.Id.Equals(second));
+        Fail("the check said no").Should().BeTrue("the boot loader counts, whatever the counter is now");
 
         _machine.Reboot();
         _machine.Booted.Should().Be(second);
+        RebootIntoLastAttempt(again: 2);
+        _machine.Rollback();
+        _machine.Rollback();
+        Pass().Should().BeTrue();
+        _machine.Status().Problems.Should().BeEmpty("that the counter is a new one is no fault of the boot loader");
     }
 
     [Fact]
@@ -224,13 +231,21 @@ public sealed class BootTrialTests : IAsyncLifetime
     [Fact]
     public async Task What_failed_is_staged_again_by_force_and_cleared_by_coming_up()
     {
+        Task<UpdateResult> ForceAsync(Func<Update, Task<UpdateResult>> update) =>
+            _machine.WithAsync(machine => update(new(machine, MachineFolders.Programs, Steps.Silent) { Overrides = new() { Force = true } }));
         ImageReference image = _machine.Publish(2);
         ObjectId second = await FailUpdateAsync(image);
         Follow(image);
 
         (await _machine.UpgradeAsync(new() { IsAutomatic = true })).Outcome.Should().Be(UpdateOutcome.Quarantined);
         await _machine.Awaiting(m => m.UpgradeAsync(new())).Should().ThrowAsync<BootcException>().WithMessage("*failed on this machine before: the check said no; bootc upgrade --force tries it again");
-        (await _machine.UpgradeAsync(new() { Force = true })).Outcome.Should().Be(UpdateOutcome.Staged);
+        (await ForceAsync(update => update.UpgradeAsync(new(), default))).Outcome.Should().Be(UpdateOutcome.Staged);
+        _machine.With(machine => { machine.Unstage(); return true; });
+
+        await LabProgram.RunAsync("cp", ["-a", image.Name, $"{image.Name}-elsewhere"]);
+        ImageReference again = ImageReference.Parse($"oci:{image.Name}-elsewhere");
+        await _machine.Awaiting(m => m.SwitchAsync(again)).Should().ThrowAsync<BootcException>().WithMessage("*failed on this machine before: the check said no; bootc switch --force tries it again");
+        (await ForceAsync(update => update.SwitchAsync(new(again), default))).Outcome.Should().Be(UpdateOutcome.Staged);
         _machine.Finalize().Should().Be(second);
         _machine.Reboot();
         Pass().Should().BeTrue();
@@ -368,9 +383,9 @@ public sealed class BootTrialTests : IAsyncLifetime
     private string Options(string entry) =>
         _machine.Entries()[entry].Split('\n').Single(line => line.StartsWith("options ", StringComparison.Ordinal))["options ".Length..];
 
-    private void RebootIntoLastAttempt()
+    private void RebootIntoLastAttempt(int again = 3)
     {
-        for (int attempt = 1; attempt <= 3; attempt++)
+        for (int attempt = 1; attempt <= again; attempt++)
         {
             _machine.Reboot();
         }

@@ -71,6 +71,28 @@ public sealed class BootSpaceTests : IAsyncLifetime
         _machine.Finalize().Should().Be(staged);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_kernel_of_an_update_that_was_lost_is_in_nobodys_way(bool isDamaged)
+    {
+        await _machine.SwitchAsync(_machine.Publish(2, Kernel(2)));
+        _machine.Finalize();
+        _machine.Reboot();
+        await _machine.SwitchAsync(_machine.Publish(3, Kernel(3)));
+        _machine.Reboot();
+        if (isDamaged)
+        {
+            await File.WriteAllTextAsync(Directory.GetFiles(_machine["esp/loader/entries.staged"], "bootc_*")[0], "half of it");
+        }
+
+        (await _machine.SwitchAsync(_machine.Publish(4, Kernel(4)))).Outcome.Should().Be(UpdateOutcome.Staged);
+
+        ObjectId fourth = _machine.Finalize()!;
+        _machine.Reboot();
+        _machine.Booted.Should().Be(fourth);
+    }
+
     private static string Kernel(int version) => new((char)('a' + version), KernelSize);
 
     private Task<string> ListAsync() => LabProgram.RunAsync("sh", ["-ec", "cd \"$1\" && find . -printf '%P %i %s %T@\n' | sort", "list", _machine["esp"]]);

@@ -60,6 +60,50 @@ public sealed class MachineTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_was_applied_for_a_soft_reboot_gets_the_changes_until_the_shutdown_of_that_boot()
+    {
+        ObjectId first = _machine.Booted;
+        await _machine.SwitchAsync(_machine.Publish(2));
+        CarryOverAgain().Should().BeNull("the shutdown applies it");
+        ObjectId second = _machine.Finalize()!;
+        File.WriteAllText(_machine.PathOfEtc(first, "edited"), "hours later");
+
+        CarryOverAgain().Should().Be(second);
+
+        (_machine.ReadEtc(second, "version"), _machine.ReadEtc(second, "edited")).Should().Be(("2", "hours later"));
+        _machine.Rollback();
+        File.WriteAllText(_machine.PathOfEtc(first, "edited"), "for the next one");
+        CarryOverAgain().Should().BeNull("it does not boot next any more");
+        _machine.Rollback();
+        _machine.Reboot();
+        CarryOverAgain().Should().BeNull("it runs");
+        _machine.Rollback();
+        CarryOverAgain().Should().BeNull("a rollback goes back to what was there");
+        _machine.ReadEtc(first, "edited").Should().Be("for the next one");
+
+        ObjectId? CarryOverAgain() => _machine.With(machine => new Finalization(machine, Steps.Silent).CarryOverAgain(default));
+    }
+
+    [Theory]
+    [InlineData("etc")]
+    [InlineData("var")]
+    public async Task What_has_lost_a_part_of_its_state_is_not_gone_back_to_until_it_was_staged_again(string part)
+    {
+        ImageReference image = _machine.Publish(1, more: []);
+        (ObjectId first, ObjectId second) = await UpdateAsync();
+        await LabProgram.RunAsync("rm", ["-rf", _machine[$"sysroot/state/deploy/{first}/{part}"]]);
+
+        _machine.Invoking(m => m.Rollback()).Should().Throw<BootcException>().WithMessage($"the deployment to go back to cannot boot, as *{first}/{part} is missing, so nothing was changed*");
+
+        await _machine.SwitchAsync(image);
+        _machine.Finalize().Should().Be(first);
+        _machine.Reboot();
+        (_machine.Booted, _machine.ReadEtc(first, "version")).Should().Be((first, "1"));
+        Directory.Exists(_machine[$"sysroot/state/deploy/{first}/var"]).Should().BeTrue();
+        _machine.Rollback().Next.Id.Should().Be(second);
+    }
+
+    [Fact]
     public async Task What_does_not_fit_into_the_new_image_stops_the_staging_with_a_list()
     {
         Directory.CreateDirectory(_machine.PathOfEtc(_machine.Booted, "edited.d"));
@@ -126,7 +170,8 @@ public sealed class MachineTests : IAsyncLifetime
     {
         await FollowAsync(2);
         UpgradeOptions download = new() { DownloadOnly = true };
-        (await _machine.UpgradeAsync(download)).Outcome.Should().Be(UpdateOutcome.Staged);
+        UpdateResult downloaded = await _machine.UpgradeAsync(download);
+        (downloaded.Outcome, downloaded.IsRebootWanted).Should().Be((UpdateOutcome.Locked, false));
         _machine.Finalize().Should().BeNull();
         _machine.Status().Staged!.DownloadOnly.Should().BeTrue();
 

@@ -13,7 +13,7 @@ namespace Bootc.Host.Tests.Operations;
 public sealed class SoftRebootTests : IAsyncLifetime
 {
     private const string Target = "root/usr/lib/systemd/system/soft-reboot.target";
-    private const string Differs = "a soft reboot cannot go to the new deployment, whose kernel, initrd, kernel arguments or SELinux policy differ; reboot the machine";
+    private const string Differs = "a soft reboot cannot go to the new deployment: its kernel, initrd, kernel arguments or SELinux policy differ, or systemd has no soft-reboot.target; reboot the machine";
 
     private readonly StartedPrograms _started = new();
     private MachineFolders _machine = null!;
@@ -122,12 +122,30 @@ public sealed class SoftRebootTests : IAsyncLifetime
         await _machine.SwitchAsync(Publish("the kernel"));
         _machine.Finalize();
         _machine.Reboot();
+        _machine.Invoking(RequireWayBack).Should().Throw<BootcException>("a second rollback would take the first one back").WithMessage(Differs);
         _machine.Rollback();
 
         (await Required().Should().ThrowAsync<BootcException>()).WithMessage(Differs);
 
         _started.Should().BeEmpty();
+        RequireWayBack(_machine);
     }
+
+    [Fact]
+    public async Task What_was_only_downloaded_is_no_place_to_go_to()
+    {
+        ImageReference image = Publish("nothing that a kernel sees");
+        await _machine.FollowAsync(image);
+        await _machine.UpgradeAsync(new() { DownloadOnly = true });
+
+        (await Required().Should().ThrowAsync<BootcException>()).WithMessage("a soft reboot cannot go to what was only downloaded; bootc upgrade --from-downloaded has it applied");
+    }
+
+    private static void RequireWayBack(MachineFolders folders) => folders.With(machine =>
+    {
+        new Reboot(machine, new(new StartedPrograms()), Steps.Silent).RequireWayBack(SoftRebootMode.Required);
+        return true;
+    });
 
     private Func<Task> Required() => () => RebootAsync(SoftRebootMode.Required, apply: true);
 
