@@ -25,7 +25,7 @@ internal static class ErrorReport
     {
         foreach (string message in parse.Errors.Select(e => e.Message).Distinct())
         {
-            error.WriteLine($"error: {message}");
+            error.WriteLine($"error: {PlainLine.Of(message)}");
         }
 
         List<string> path = [];

@@ -8,7 +8,7 @@ namespace Bootc.Commands;
 /// </summary>
 internal static class UnavailableVerbs
 {
-    private const string NotYet = "is not available yet in this version of bootc; see docs/compatibility.md";
+    private const string NotYet = "is not available yet in this version of bootc; see /usr/share/doc/bootc/compatibility.md";
     private const string OfOstree = "is for systems deployed by ostree, which this bootc does not manage";
 
     /// <summary>A verb comes after those that its first words name.</summary>
@@ -23,7 +23,7 @@ internal static class UnavailableVerbs
         ("container export", NotYet),
         ("container split-kernel-and-rootfs", NotYet),
         ("container compute-composefs-digest-from-storage", NotYet),
-        ("image set-unified", "is not needed: the repository shares the content of all images already; see docs/compatibility.md"),
+        ("image set-unified", "is not needed: the repository shares the content of all images already; see /usr/share/doc/bootc/compatibility.md"),
         ("state", OfOstree),
         ("state wipe-ostree", OfOstree),
         ("exec-in-host-mount-namespace", "is not available; \"nsenter --target 1 --mount --\" does the same"),

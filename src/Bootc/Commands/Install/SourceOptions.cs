@@ -19,7 +19,7 @@ internal sealed class SourceOptions
 
     public Option<string?> TargetTransport { get; } = new("--target-transport")
     {
-        Description = "How the target is reached: registry (unless set), oci, oci-archive, docker-archive, dir, containers-storage, docker-daemon",
+        Description = "How the target is reached: registry (unless set), oci, oci-archive, docker-archive, dir, containers-storage",
         HelpName = "TRANSPORT",
     };
 
