@@ -183,7 +183,7 @@ public sealed class DeploymentStore(Dir sysroot)
         return ReadManifest(repository, digest);
     }
 
-    private static Manifest ReadManifest(Repository repository, string digest) => Manifest.Parse(ReadDocument(repository, $"oci-manifest-{digest}"));
+    private static Manifest ReadManifest(Repository repository, string digest) => Manifest.Parse(ReadDocument(repository, ImageNames.ManifestPrefix + digest));
 
     private DeployedImage ReadImage(Origin origin)
     {
@@ -200,7 +200,7 @@ public sealed class DeploymentStore(Dir sysroot)
         using Dir directory = sysroot.OpenDir(StateLayout.Repository);
         using Repository repository = Repository.Open(directory, VerityMode.Optional);
         Manifest manifest = ReadManifest(repository, digest);
-        ImageConfig config = ImageConfig.Parse(ReadDocument(repository, $"oci-config-{manifest.Config.Digest}"));
+        ImageConfig config = ImageConfig.Parse(ReadDocument(repository, ImageNames.Config(manifest.Config.Digest)));
         return new(reference, digest, VersionOf(manifest, config), config.Created, config.Architecture) { IsPolicyEnforced = origin.IsPolicyEnforced };
     }
 

@@ -20,7 +20,11 @@ internal static class ImageNames
     /// <summary>What it calls those that boot.</summary>
     public const string BootImage = "composefs.image.boot";
 
-    private const string ManifestPrefix = "oci-manifest-";
+    /// <summary>What the names of those references begin with.</summary>
+    public const string ReferencePrefix = "localhost/bootc-";
+
+    /// <summary>What the names of the streams begin with that manifests are kept as; the digest follows.</summary>
+    public const string ManifestPrefix = "oci-manifest-";
 
     /// <summary>The name of the stream that a manifest is kept as.</summary>
     public static string Manifest(Digest digest) => ManifestPrefix + digest;
@@ -33,7 +37,7 @@ internal static class ImageNames
     public static string Config(Digest digest) => $"oci-config-{digest}";
 
     /// <summary>The name of the reference that keeps an image.</summary>
-    public static string Reference(Digest manifest) => $"localhost/bootc-{manifest}";
+    public static string Reference(Digest manifest) => $"{ReferencePrefix}{manifest}";
 
     /// <summary>The images that boot which were made of a manifest, by the name of its stream.</summary>
     public static ImmutableArray<ObjectId> BootImagesOf(Repository repository, string manifestStream)

@@ -3,6 +3,7 @@ using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Host.Boot;
 using Bootc.Host.Deployments;
+using Bootc.Host.Images;
 using Bootc.Linux;
 
 namespace Bootc.Host.Operations;
@@ -49,7 +50,7 @@ public sealed class MachineGarbage(Machine machine)
             using Repository repository = Repository.OpenAlone(directory, VerityMode.Optional, cancellationToken);
             foreach (string name in plan.UnusedReferences(repository))
             {
-                repository.Streams.RemoveReference(GarbagePlan.ReferenceCategory, name);
+                repository.Streams.RemoveReference(ImageNames.ReferenceCategory, name);
             }
 
             return GarbageCollector.Collect(repository, plan.Roots(repository), cancellationToken);
@@ -73,7 +74,7 @@ public sealed class MachineGarbage(Machine machine)
             return GarbageCollector.Rehearse(
                 repository,
                 plan.Roots(repository),
-                plan.UnusedReferences(repository).Select(name => (GarbagePlan.ReferenceCategory, name)),
+                plan.UnusedReferences(repository).Select(name => (ImageNames.ReferenceCategory, name)),
                 cancellationToken);
         }
     }
@@ -135,16 +136,11 @@ public sealed class MachineGarbage(Machine machine)
     private sealed record GarbagePlan(
         ImmutableArray<string> Kernels, ImmutableArray<ObjectId> Deployments, HashSet<ObjectId> Needed, HashSet<string>? Manifests)
     {
-        /// <summary>The category of the references by which the repository keeps images of deployments.</summary>
-        public const string ReferenceCategory = "oci";
-
-        private const string ReferencePrefix = "localhost/bootc-";
-
         /// <summary>References that keep images of deployments which go.</summary>
         public string[] UnusedReferences(Repository repository) =>
         [
-            .. repository.Streams.References(ReferenceCategory)
-                .Where(name => name.StartsWith(ReferencePrefix, StringComparison.Ordinal) && !Manifests!.Contains(name[ReferencePrefix.Length..])),
+            .. repository.Streams.References(ImageNames.ReferenceCategory)
+                .Where(name => name.StartsWith(ImageNames.ReferencePrefix, StringComparison.Ordinal) && !Manifests!.Contains(name[ImageNames.ReferencePrefix.Length..])),
         ];
 
         /// <summary>Images that stay, whatever refers to them.</summary>
