@@ -130,9 +130,9 @@ public class ExitCodeTests
     }
 
     [Theory]
-    [InlineData("install to-filesystem", " is not available yet in this version of bootc; see docs/compatibility.md", "--root-mount-spec", "UUID=1", "/mnt")]
-    [InlineData("install reset", " is not available yet in this version of bootc; see docs/compatibility.md", "--experimental", "--apply")]
-    [InlineData("container ukify", " is not available yet in this version of bootc; see docs/compatibility.md", "--rootfs", "/target", "--", "--signtool", "sbsign")]
+    [InlineData("install to-filesystem", " is not available yet in this version of bootc; see /usr/share/doc/bootc/compatibility.md", "--root-mount-spec", "UUID=1", "/mnt")]
+    [InlineData("install reset", " is not available yet in this version of bootc; see /usr/share/doc/bootc/compatibility.md", "--experimental", "--apply")]
+    [InlineData("container ukify", " is not available yet in this version of bootc; see /usr/share/doc/bootc/compatibility.md", "--rootfs", "/target", "--", "--signtool", "sbsign")]
     [InlineData("internals bootc-install-completion", " is for systems deployed by ostree, which this bootc does not manage", "/sysroot", "default")]
     [InlineData("state wipe-ostree", " is for systems deployed by ostree, which this bootc does not manage")]
     [InlineData("exec-in-host-mount-namespace", " is not available; \"nsenter --target 1 --mount --\" does the same", "ls", "-l", "/")]
