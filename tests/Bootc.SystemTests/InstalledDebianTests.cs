@@ -48,7 +48,7 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
             Facts(again)
                 .Ask("marks", "cat /etc/mark /var/mark")
                 .Ask("moved", "findmnt -n -v -o SOURCE /sysroot && bootc loader-entries set-options-for-source --source lab --options moved=1 && grep -ho moved=1 /boot/loader/entries/* | sort -u")
-                .Ask("waits", "mkdir -p /run/bootc; flock /run/bootc sleep 4 & sleep 1; bootc loader-entries set-options-for-source --source lab --options moved=2")
+                .Ask("waits", Waits)
                 .Ask("timer", "systemctl is-active bootc-fetch-apply-updates.timer");
             Second = (await Guest.BootAsync(first.After with { Bus = "nvme", FirmwareVariables = null }, again, "installed-2")).Report;
         }
@@ -65,6 +65,18 @@ public sealed partial class InstalledDebianTests(InstalledDebianTests.TwoBoots b
             .Ask("loader", "cat /sys/firmware/efi/efivars/LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f | tail -c +5 | tr -d '\\0'")
             .Ask("generated", "find /run/systemd/generator -name 'bootc-*' -printf '%P -> %l\n' | sort; systemctl is-active bootc-status-updated.path bootc-status-updated-onboot.target")
             .Ask("build-id", "sha256sum < /usr/bin/bootc");
+
+        // The lock is let go when bootc has said that it waits, however long it takes to say so.
+        private const string Waits =
+            """
+            mkdir -p /run/bootc
+            flock /run/bootc sh -c 'touch /run/held; timeout 100 sh -c "until test -s /run/waits; do sleep 0.2; done"' &
+            until test -e /run/held; do sleep 0.2; done
+            bootc loader-entries set-options-for-source --source lab --options moved=2 2> /run/waits
+            code=$?
+            cat /run/waits >&2
+            test $code = 0
+            """;
 
         // As bootc does it: by a writable mount of its own, while systemd watches the read-only one.
         private const string Told =
