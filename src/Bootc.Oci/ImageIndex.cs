@@ -39,13 +39,10 @@ public sealed record ImageIndex(int SchemaVersion, ImmutableArray<Descriptor> Ma
     /// </summary>
     public Descriptor Select(Platform wanted)
     {
-        Descriptor? match = Manifests
-            .Where(entry => entry.Platform is { } platform && wanted.Accepts(platform))
-            .OrderByDescending(entry => entry.Annotations?.GetValueOrDefault(OfZstd) == "true")
-            .FirstOrDefault();
-        if (match is not null)
+        Descriptor[] matches = [.. Manifests.Where(entry => entry.Platform is { } platform && wanted.Accepts(platform))];
+        if (matches.Length > 0)
         {
-            return match;
+            return Array.Find(matches, entry => entry.Annotations?.GetValueOrDefault(OfZstd) == "true") ?? matches[0];
         }
 
         string found = string.Join(", ", Manifests.Where(entry => entry.Platform is not null).Select(entry => entry.Platform));

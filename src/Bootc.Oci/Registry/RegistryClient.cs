@@ -30,6 +30,9 @@ internal sealed class RegistryClient : IDisposable
 
     public RegistryEndpoint Endpoint { get; }
 
+    /// <summary>Whether it was asked and did not answer.</summary>
+    public bool IsSilent { get; set; }
+
     public RegistryPatience Patience => _access.Patience;
 
     public TransferRate? Rate => _access.Rate;

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Net;
 using Bootc.Oci.Chunked;
@@ -17,7 +16,6 @@ public sealed class RegistryImage : IImageSource
     private readonly ImageName _name;
     private readonly Platform _platform;
     private readonly RegistryClient[] _clients;
-    private readonly ConcurrentDictionary<RegistryClient, bool> _silent = [];
 
     private RegistryImage(ImageName name, Platform platform, RegistryClient[] clients)
     {
@@ -79,7 +77,8 @@ public sealed class RegistryImage : IImageSource
     private async Task<T> FirstOfAsync<T>(Func<RegistryClient, Task<T>> ask)
     {
         List<Exception> failures = [];
-        foreach (RegistryClient client in _clients.OrderBy(_silent.ContainsKey).ToArray())
+        RegistryClient[] inOrder = [.. _clients.Where(client => !client.IsSilent), .. _clients.Where(client => client.IsSilent)];
+        foreach (RegistryClient client in inOrder)
         {
             try
             {
@@ -90,7 +89,7 @@ public sealed class RegistryImage : IImageSource
                 failures.Add(e);
                 if (e is RegistryException { Status: null })
                 {
-                    _silent[client] = true;
+                    client.IsSilent = true;
                 }
             }
         }
