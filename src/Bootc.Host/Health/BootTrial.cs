@@ -162,9 +162,9 @@ public sealed class BootTrial(Machine machine)
         TakeDown(() => machine.Records.Unhealthy = null);
         string? digest = machine.Deployments.Read(machine.Booted.Id).Origin?.ManifestDigest;
         ImmutableArray<QuarantinedImage> quarantine = machine.Records.Quarantine;
-        if (quarantine.RemoveAll(image => image.Digest == digest) is { } others && others.Length < quarantine.Length)
+        if (quarantine.Any(image => image.Digest == digest))
         {
-            TakeDown(() => machine.Records.Quarantine = others);
+            TakeDown(() => machine.Records.Quarantine = quarantine.RemoveAll(image => image.Digest == digest));
         }
 
         if (machine.Records.Finalization is { Failure: null, IsGood: false } made && made.Deployment == machine.Booted.Id.ToString())

@@ -41,6 +41,9 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
     /// <summary>The number that the kernel gave this boot.</summary>
     public string BootId => Root.ReadText("proc/sys/kernel/random/boot_id").Trim();
 
+    /// <summary>The boot entries of what is staged; none where nothing is, whatever an update that was lost has left in their place.</summary>
+    public BootMenu Waiting => Staged is null ? BootMenu.Empty : Entries.ReadStaged() ?? BootMenu.Empty;
+
     /// <summary>What the next shutdown makes the one that boots; null for nothing, and where <see cref="StagedDamage"/> says why it is not known.</summary>
     public StagedDeployment? Staged
     {

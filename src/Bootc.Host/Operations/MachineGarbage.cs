@@ -123,7 +123,7 @@ public sealed class MachineGarbage(Machine machine)
     private bool IsUnderstood(out IReadOnlyList<BootEntryFile> entries)
     {
         BootMenu live = machine.Entries.Read();
-        BootMenu staged = machine.Staged is null ? BootMenu.Empty : machine.Entries.ReadStaged() ?? BootMenu.Empty;
+        BootMenu staged = machine.Waiting;
         entries = [.. live.Files, .. staged.Files];
         return !live.Damaged.Any() && !staged.Damaged.Any() && live.Find(machine.Booted.Id) is not null;
     }

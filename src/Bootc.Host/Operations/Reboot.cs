@@ -111,8 +111,7 @@ public sealed class Reboot(Machine machine, Programs programs, Steps steps)
     /// <summary>Refuses a rollback after which <see cref="RunAsync(RollbackResult, SoftRebootMode?, bool, CancellationToken)"/> could not do what it is to: to run it again would take it back.</summary>
     public void RequireWayBack(SoftRebootMode? softReboot)
     {
-        HostStatus status = HostStatus.From(machine);
-        if (softReboot == SoftRebootMode.Required && !status.RollbackQueued && status.Rollback is { SoftRebootCapable: false })
+        if (softReboot == SoftRebootMode.Required && HostStatus.From(machine) is { RollbackQueued: false, Rollback.SoftRebootCapable: false })
         {
             throw new BootcException(OtherKernel);
         }

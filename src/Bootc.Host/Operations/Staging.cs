@@ -115,8 +115,7 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
     {
         KernelDirectories kernels = machine.Kernels;
         BootMenu menu = machine.Entries.Read();
-        // Those of an update that was lost are in nobody's way.
-        BootMenu waiting = machine.Staged is null ? BootMenu.Empty : machine.Entries.ReadStaged() ?? BootMenu.Empty;
+        BootMenu waiting = machine.Waiting;
         // The entry of the booted deployment may have been lost; its kernel is needed all the same.
         IReadOnlyList<BootEntryFile> live = [bootedEntry, .. menu.Files];
         // An entry that cannot be understood may boot a kernel all the same.

@@ -33,7 +33,7 @@ internal sealed class DiskOptions
         },
     };
 
-    public Option<string?> BlockSetup { get; } = new("--block-setup") { Description = "direct (unless set); tpm2-luks is", HelpName = "SETUP" };
+    public Option<string?> BlockSetup { get; } = new("--block-setup") { Description = "direct (unless set); tpm2-luks", HelpName = "SETUP" };
 
     public Option<bool> AllowMissingVerity { get; } = new("--allow-missing-verity")
     {

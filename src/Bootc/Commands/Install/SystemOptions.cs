@@ -33,7 +33,7 @@ internal sealed class SystemOptions
 
     public Option<bool> DisableSelinux { get; } = new("--disable-selinux") { Description = "Turn SELinux off in the installed system (selinux=0)" };
 
-    public Option<string?> Bootloader { get; } = new("--bootloader") { Description = "systemd (unless set); grub, grub-cc and none are", HelpName = "LOADER" };
+    public Option<string?> Bootloader { get; } = new("--bootloader") { Description = "systemd (unless set); grub, grub-cc, none", HelpName = "LOADER" };
 
     public Option<string?> BoundImages { get; } = new("--bound-images")
     {
