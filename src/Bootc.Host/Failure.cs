@@ -34,6 +34,20 @@ public static class Failure
     /// <summary>Whether a file system was full (ENOSPC, EDQUOT), anywhere in the chain of causes.</summary>
     public static bool IsNoSpace(Exception failure) => Has(failure, errno => errno is Errno.ENOSPC or Errno.EDQUOT);
 
+    /// <summary>Whether somebody stopped what failed, or a network or a disk did, so that it may go on from where it was.</summary>
+    public static bool IsInterruption(Exception failure)
+    {
+        for (Exception? cause = failure; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is OperationCanceledException or IOException)
+            {
+                return !IsNoSpace(cause);
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Whether a program did not read what was written to it (EPIPE), anywhere in the chain of causes.</summary>
     public static bool IsBrokenPipe(Exception failure) => Has(failure, errno => errno == Errno.EPIPE);
 

@@ -14,8 +14,11 @@ public readonly record struct BootAttempts(int Left, int Done)
     /// <summary>What names of entries end in.</summary>
     internal const string Suffix = ".conf";
 
+    /// <summary>How often a deployment is tried; scripts of the initrd and bootc-reboot-counted.service have it, too.</summary>
+    public const int Most = 3;
+
     /// <summary>What a deployment gets that was not found good yet.</summary>
-    public static BootAttempts Fresh { get; } = new(Left: 3, Done: 0);
+    public static BootAttempts Fresh { get; } = new(Most, Done: 0);
 
     /// <summary>Parts the name of an entry into its stem, which stays the same, and its counter, if it has one; false for other files.</summary>
     public static bool TrySplit(string fileName, [NotNullWhen(true)] out string? stem, out BootAttempts? attempts)

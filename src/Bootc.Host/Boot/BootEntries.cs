@@ -23,6 +23,9 @@ public sealed class BootEntries(Dir esp)
     public void Stage(BootMenu menu)
     {
         Drop();
+        // An exchange needs both, and what is checked or made anew may have lost all of it.
+        esp.TryMakeDir(BootLayout.Loader);
+        esp.TryMakeDir(BootLayout.Entries);
         using (Dir staged = esp.EnsureDir(BootLayout.StagedEntries))
         {
             // The fallback first: what stands first in a directory is what a damaged one still shows.
@@ -56,6 +59,13 @@ public sealed class BootEntries(Dir esp)
         esp.Exchange(BootLayout.Entries, BootLayout.StagedEntries);
         Barrier();
         RemoveStaged();
+    }
+
+    /// <summary>Gives an entry of the live menu another name, which takes no room: that much is possible on a file system that is full.</summary>
+    public void Rename(string name, string newName)
+    {
+        esp.Rename($"{BootLayout.Entries}/{name}", $"{BootLayout.Entries}/{newName}");
+        Barrier();
     }
 
     /// <summary>Removes the entries that wait for the next change, or were left by one.</summary>

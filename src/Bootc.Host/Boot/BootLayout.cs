@@ -5,6 +5,7 @@ namespace Bootc.Host.Boot;
 /// <summary>Where things are on the boot file system (the ESP). Paths are relative to its root.</summary>
 public static class BootLayout
 {
+    public const string Loader = "loader";
     public const string LoaderConfig = "loader/loader.conf";
     public const string Entries = "loader/entries";
 

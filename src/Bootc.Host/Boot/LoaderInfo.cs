@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
+using System.IO.Enumeration;
 using System.Text;
 using Bootc.Linux;
 
@@ -15,8 +16,10 @@ public static class LoaderInfo
     /// <summary>EFI_LOADER_FEATURE_BOOT_COUNTING of the Boot Loader Interface.</summary>
     private const ulong BootCounting = 1 << 4;
 
+    private const string DefaultEntry = "LoaderEntryDefault";
+
     /// <summary>Variables that say what to boot instead of the first entry of the menu.</summary>
-    private static readonly string[] Overrides = ["LoaderEntryOneShot", "LoaderEntryDefault"];
+    private static readonly string[] Overrides = ["LoaderEntryOneShot", DefaultEntry];
 
     /// <summary><c>systemd</c>, <c>grub-cc</c>, or <c>grub</c> where nothing says otherwise, as upstream decides it.</summary>
     /// <param name="root">The root directory of the running system.</param>
@@ -52,15 +55,32 @@ public static class LoaderInfo
                where value.Length > 0
                select $"the EFI variable {name} makes the boot loader start {value}",
         ];
-        string? wanted = esp.TryReadText(BootLayout.LoaderConfig)?.Split('\n', StringSplitOptions.TrimEntries)
-            .Select(line => line.Split([' ', '\t'], 2, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-            .LastOrDefault(parts => parts is ["default", _])?[1];
-        if (wanted is not null)
+        if (ReadDefault(esp) is { } wanted)
         {
             found.Add($"{BootLayout.LoaderConfig} on the boot partition makes the boot loader start {wanted}");
         }
 
         return [.. found.Select(what => $"{what}, whatever the order of the boot entries is")];
+    }
+
+    /// <summary>
+    /// Whether the boot loader is told to start an entry each time. It does so whatever counter that has, and goes on counting when none is left
+    /// (config_select_default_entry and boot_entry_bump_counters of systemd-boot).
+    /// </summary>
+    /// <param name="root">The root directory of the running system.</param>
+    /// <param name="esp">The boot file system.</param>
+    /// <param name="entry">The name of the entry's file.</param>
+    public static bool IsForced(Dir root, Dir esp, string entry)
+    {
+        // It knows entries by their names without the counter.
+        string stem = BootAttempts.TrySplit(entry, out string? found, out _) ? found : entry;
+        return Names(Text(root.TryReadBytes(PathOf(DefaultEntry)))) || (ReadDefault(esp) is { } wanted && Names(wanted));
+
+        bool Names(string pattern) =>
+            pattern is "@saved"
+            || pattern.Contains('[', StringComparison.Ordinal)
+            || FileSystemName.MatchesSimpleExpression(pattern, stem + BootAttempts.Suffix)
+            || FileSystemName.MatchesSimpleExpression(pattern, stem);
     }
 
     internal static string Name(byte[]? variable)
@@ -70,6 +90,11 @@ public static class LoaderInfo
             : info.Contains("grub cc", StringComparison.OrdinalIgnoreCase) ? "grub-cc"
             : "grub";
     }
+
+    // The last one counts: sd-boot(7) reads line by line.
+    private static string? ReadDefault(Dir esp) => esp.TryReadText(BootLayout.LoaderConfig)?.Split('\n', StringSplitOptions.TrimEntries)
+        .Select(line => line.Split([' ', '\t'], 2, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        .LastOrDefault(parts => parts is ["default", _])?[1];
 
     private static string PathOf(string variable) => $"{Folder}/{variable}-{Vendor}";
 

@@ -17,6 +17,8 @@ public sealed class BootTrial(Machine machine)
     /// <summary>The mark of a boot that was found good: bootc-reboot-counted.service leaves the machine alone where it is.</summary>
     private const string Mark = "blessed";
 
+    private const string Kexec = "208";
+
     /// <summary>Counters in names have one digit.</summary>
     private const int MaxAttempts = 9;
 
@@ -35,17 +37,19 @@ public sealed class BootTrial(Machine machine)
         IsPossible && machine.Records.Finalization is { Failure: null, IsGood: false } made && made.Deployment == machine.Booted.Id.ToString();
 
     /// <summary>
-    /// The menu that boots a deployment on trial. There has to be one to fall back to that was found good; otherwise, and where nobody counts,
-    /// the deployment simply boots.
+    /// The menu that boots a deployment on trial. There has to be one to fall back to that was found good; otherwise, and where counting would lead
+    /// nowhere, the deployment simply boots.
     /// </summary>
     public BootMenu Begin(BootMenu live, BootEntryFile next, BootEntryFile? booted)
     {
         BootEntryFile? fallback = booted is { Attempts: null }
             ? booted
             : live.Ours.FirstOrDefault(file => file.Attempts is null && !file.Deployment!.Equals(next.Deployment)) ?? booted;
-        bool isOnTrial = IsPossible && fallback is { Attempts: null };
-        return live.Booting(next.With(isOnTrial ? BootAttempts.Fresh : null), fallback);
+        return live.Booting(next.With(fallback is { Attempts: null } ? AttemptsFor(next) : null), fallback);
     }
+
+    /// <summary>The counter of a deployment that is to boot and was not found good yet; null where the boot loader would not go by it.</summary>
+    public BootAttempts? AttemptsFor(BootEntryFile next) => IsPossible && !IsForced(next) ? BootAttempts.Fresh : null;
 
     /// <summary>Ends the trial of the booted deployment: it is good, and so is its image.</summary>
     /// <returns>False where it was not on trial, or a person went back from it meanwhile.</returns>
@@ -78,10 +82,11 @@ public sealed class BootTrial(Machine machine)
 
         if (HasLoaderCounted)
         {
-            return true;
+            // One that was used up before and started all the same would be started for ever.
+            return entry.Attempts is not { Left: 0, Done: > BootAttempts.Most };
         }
 
-        if (!IsSoftRebooted)
+        if (!IsLoaderBypassed)
         {
             // Rebooting would only come back here, again and again.
             return false;
@@ -102,12 +107,22 @@ public sealed class BootTrial(Machine machine)
         BootMenu live = machine.Entries.Read();
         ImmutableArray<BootEntryFile> failed =
             [.. live.Ours.Where(file => file.Attempts is { Left: 0 } && !file.Deployment!.Equals(machine.Booted.Id))];
-        ImmutableArray<QuarantinedImage> found = [.. failed.Select(Quarantined).OfType<QuarantinedImage>()];
-        ImmutableArray<QuarantinedImage> known = machine.Records.Quarantine;
-        ImmutableArray<QuarantinedImage> added = [.. found.Where(image => known.All(other => other.Digest != image.Digest))];
-        if (added.Length > 0)
+        ImmutableArray<QuarantinedImage> quarantine = machine.Records.Quarantine;
+        List<QuarantinedImage> added = [];
+        foreach (BootEntryFile entry in failed)
         {
-            machine.Records.Quarantine = known.AddRange(added);
+            QuarantinedImage image = Quarantined(entry);
+            // What comes last already was told of before; what does not was tried again by a person, and failed again.
+            if (entry.IsToBoot || quarantine.All(other => other.Digest != image.Digest))
+            {
+                quarantine = quarantine.RemoveAll(other => other.Digest == image.Digest).Add(image);
+                added.Add(image);
+            }
+        }
+
+        if (added.Count > 0)
+        {
+            machine.Records.Quarantine = quarantine;
         }
 
         if (live.Find(machine.Booted.Id) is { Attempts: null } good && failed.FirstOrDefault() is { } bad)
@@ -119,14 +134,40 @@ public sealed class BootTrial(Machine machine)
             }
         }
 
-        return added;
+        return [.. added];
+    }
+
+    /// <summary>Why a deployment is not tried again of itself; null where it did not fail, or runs.</summary>
+    public string? WhyFailed(ObjectId deployment)
+    {
+        if (deployment.Equals(machine.Booted.Id))
+        {
+            return null;
+        }
+
+        string id = deployment.ToString();
+        return machine.Records.Quarantine.FirstOrDefault(image => image.Deployment == id)?.Reason
+            ?? (machine.Entries.Read().Find(deployment) is { Attempts.Left: 0 } entry ? Quarantined(entry).Reason : null);
+    }
+
+    /// <summary>Takes a deployment and its image out of quarantine: it came up, or a person wants it tried again.</summary>
+    public void Release(ObjectId deployment, string? digest)
+    {
+        string id = deployment.ToString();
+        ImmutableArray<QuarantinedImage> quarantine = machine.Records.Quarantine;
+        ImmutableArray<QuarantinedImage> left = quarantine.RemoveAll(image => image.Deployment == id || image.Digest == digest);
+        if (left.Length < quarantine.Length)
+        {
+            machine.Records.Quarantine = left;
+        }
     }
 
     /// <summary>Deployments whose trial failed, and that can still be gone back to by hand.</summary>
     /// <param name="live">The live boot entries.</param>
     internal IEnumerable<string> Problems(BootMenu live)
     {
-        foreach (QuarantinedImage image in machine.Records.Quarantine.Where(image => live.Ours.Any(file => file.Deployment!.ToString() == image.Deployment)))
+        // Several images may have the same files.
+        foreach (QuarantinedImage image in machine.Records.Quarantine.DistinctBy(image => image.Deployment).Where(image => live.Ours.Any(file => file.Deployment!.ToString() == image.Deployment)))
         {
             yield return image.Problem;
         }
@@ -143,11 +184,18 @@ public sealed class BootTrial(Machine machine)
                 yield return $"{name} does not count boots, so nothing goes back by itself should an update fail";
             }
         }
+        else if (live.Ours.FirstOrDefault(file => file.IsToBoot) is { } first && IsForced(first))
+        {
+            yield return $"the boot loader is told to start {first.With(attempts: null).Name} each time, so nothing goes back by itself should an update fail";
+        }
         else if (!IsPossible)
         {
             yield return $"{LoaderInfo.ReadName(machine.Root)} did not count the boots of the last update, so nothing goes back by itself should the next one fail";
         }
     }
+
+    /// <summary>Whether the boot loader starts an entry each time, once it is the one to boot.</summary>
+    private bool IsForced(BootEntryFile next) => machine.Esp is { } esp && LoaderInfo.IsForced(machine.Root, esp, next.At(1, next.OsId, next.SortId).Name);
 
     private bool EndTrial()
     {
@@ -160,13 +208,7 @@ public sealed class BootTrial(Machine machine)
 
         // After the menu: what is good boots, whatever can be written of it. The next boot takes down what this one could not.
         TakeDown(() => machine.Records.Unhealthy = null);
-        string? digest = machine.Deployments.Read(machine.Booted.Id).Origin?.ManifestDigest;
-        ImmutableArray<QuarantinedImage> quarantine = machine.Records.Quarantine;
-        if (quarantine.Any(image => image.Digest == digest))
-        {
-            TakeDown(() => machine.Records.Quarantine = quarantine.RemoveAll(image => image.Digest == digest));
-        }
-
+        TakeDown(() => Release(machine.Booted.Id, machine.Deployments.Read(machine.Booted.Id).Origin?.ManifestDigest));
         if (machine.Records.Finalization is { Failure: null, IsGood: false } made && made.Deployment == machine.Booted.Id.ToString())
         {
             // Only should its entry be lost does anybody ask.
@@ -178,12 +220,21 @@ public sealed class BootTrial(Machine machine)
 
     private void Bless(BootMenu live, BootEntryFile entry)
     {
-        if (entry.Attempts is not null && !HasLoaderCounted && !IsSoftRebooted)
+        if (entry.Attempts is not null && !HasLoaderCounted && !IsLoaderBypassed)
         {
             TakeDown(() => machine.Records.UncountingLoader = new(LoaderInfo.ReadName(machine.Root)));
         }
 
-        machine.Entries.Commit(live.Replacing(entry, entry.With(attempts: null)));
+        BootEntryFile good = entry.With(attempts: null);
+        try
+        {
+            machine.Entries.Commit(live.Replacing(entry, good));
+        }
+        catch (IOException e) when (Failure.IsNoSpace(e) && entry.Name != good.Name)
+        {
+            // Without its counter it is good, whatever arguments of a trial it keeps until the next time.
+            machine.Entries.Rename(entry.Name, good.Name);
+        }
     }
 
     /// <summary>A disk that is full must not decide whether a deployment is good.</summary>
@@ -199,27 +250,23 @@ public sealed class BootTrial(Machine machine)
     }
 
     /// <summary>
-    /// Whether no boot loader started this deployment since it was last made the one to boot: the kernel was told to boot another, or has been
-    /// running since before that.
+    /// Whether no boot loader started this deployment since it was last made the one to boot: the kernel was told to boot another, has been
+    /// running since before that, or was started by one before it (0xD of the boot protocol's type_of_loader; Documentation/admin-guide/sysctl/kernel.rst).
     /// </summary>
-    private bool IsSoftRebooted =>
-        (BootImageArgument.Find(KernelCommandLine.Parse(machine.Root.ReadText("proc/cmdline"))) is { } argument && !argument.Id.Equals(machine.Booted.Id))
+    private bool IsLoaderBypassed =>
+        machine.Root.TryReadText("proc/sys/kernel/bootloader_type")?.Trim() == Kexec
+        || (BootImageArgument.Find(KernelCommandLine.Parse(machine.Root.ReadText("proc/cmdline"))) is { } argument && !argument.Id.Equals(machine.Booted.Id))
         || (machine.Records.Finalization is { } last && last.BootId == machine.BootId && last.Deployment == machine.Booted.Id.ToString());
 
     // Whatever the counter is now: a rollback that was taken back has renewed it.
-    private bool HasLoaderCounted => LoaderInfo.HasCountedBoot(machine.Root) && !IsSoftRebooted;
+    private bool HasLoaderCounted => LoaderInfo.HasCountedBoot(machine.Root) && !IsLoaderBypassed;
 
-    private QuarantinedImage? Quarantined(BootEntryFile entry)
+    private QuarantinedImage Quarantined(BootEntryFile entry)
     {
         string id = entry.Deployment!.ToString();
-        if (machine.Deployments.Read(entry.Deployment).Origin?.ManifestDigest is not { } digest)
-        {
-            return null;
-        }
-
         string reason = machine.Records.Unhealthy is { } seen && seen.Deployment == id
             ? seen.Reason
             : $"it was started {entry.Attempts!.Value.Done} times and never came up";
-        return new(digest, id, reason);
+        return new(machine.Deployments.Read(entry.Deployment).Origin?.ManifestDigest ?? id, id, reason);
     }
 }

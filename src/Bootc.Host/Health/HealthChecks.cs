@@ -47,6 +47,9 @@ public sealed class HealthChecks(Dir root, Programs programs)
 {
     private static readonly string[] Folders = [HealthConfig.Folder, "greenboot/check"];
 
+    /// <summary>Units that fail to tell of an update that was lost, failed or cannot be had: no fault of the system that runs.</summary>
+    private static readonly string[] OfUpdates = ["bootc-boot-complete.service", "bootc-fetch-apply-updates.service"];
+
     /// <summary>Runs all checks of the system that this runs on, and keeps what they found for <see cref="ExplainAsync"/>.</summary>
     public static async Task<HealthReport> RunHereAsync(Programs programs, CancellationToken cancellationToken)
     {
@@ -130,7 +133,7 @@ public sealed class HealthChecks(Dir root, Programs programs)
 
         if (config.FailedUnits)
         {
-            failures.AddRange((await systemd.ListFailedAsync(cancellationToken)).Select(unit => $"{unit} failed"));
+            failures.AddRange((await systemd.ListFailedAsync(cancellationToken)).Except(OfUpdates).Select(unit => $"{unit} failed"));
         }
 
         return [.. failures];

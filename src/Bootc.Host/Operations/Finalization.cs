@@ -58,10 +58,10 @@ public sealed class Finalization(Machine machine, Steps steps)
     /// <summary>
     /// What was applied earlier in this boot, to prepare a soft reboot, is given what was changed in <c>/etc</c> since: a shutdown may come hours after that.
     /// </summary>
-    /// <returns>The deployment that boots next; null where it was not made that in this boot.</returns>
+    /// <returns>The deployment that boots next; null where it was not made that in this boot, or ran since and has an <c>/etc</c> of its own.</returns>
     public ObjectId? CarryOverAgain(CancellationToken cancellationToken)
     {
-        if (machine.Records.Finalization is not { Failure: null } applied
+        if (machine.Records.Finalization is not { Failure: null, IsGood: false } applied
             || applied.BootId != machine.BootId
             || !ObjectId.TryParse(applied.Deployment, out ObjectId? next)
             || next.Equals(machine.Booted.Id)

@@ -123,5 +123,5 @@ public sealed class Rollback(Machine machine, Steps steps)
 
     /// <summary>One that was never found good, or failed, is tried anew; where nobody counts, it simply boots.</summary>
     private BootEntryFile Tried(BootEntryFile entry) =>
-        entry.Attempts is null ? entry : entry.With(new BootTrial(machine).IsPossible ? BootAttempts.Fresh : null);
+        entry.Attempts is null ? entry : entry.With(new BootTrial(machine).AttemptsFor(entry));
 }

@@ -26,6 +26,9 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
 
     private const string OtherLabel = "ostree.bootable";
 
+    /// <summary>Says why a deployment is not to be tried, for the user; null where it may be.</summary>
+    public Func<ObjectId, string?> WhyNot { get; init; } = _ => null;
+
     /// <summary>Stages an image.</summary>
     /// <param name="source">Where it comes from.</param>
     /// <param name="image">The image, resolved from there.</param>
@@ -59,6 +62,7 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
             return null;
         }
 
+        RequireNotRefused(id, image);
         string? shared = machine.Kernels.Find(origin.BootDigest!);
         BootEntryFile bootedEntry = BootedEntry.Of(machine);
         BootEntryFile entry = steps.Run("Comparing /etc with the new image's", () => UpdatePlan.DecideEntry(new(
@@ -128,6 +132,17 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
         ImmutableArray<string> ofStaged = isUnderstood && machine.Staged is not null ? kernels.FindUnused(live) : [];
         kernels.RequireRoomFor(kernel, ofStaged);
         return kernels.HasRoomFor(kernel) ? [] : ofStaged;
+    }
+
+    /// <summary>What failed under another digest is known only now; the next time that digest is not fetched any more.</summary>
+    private void RequireNotRefused(ObjectId id, ResolvedImage image)
+    {
+        if (WhyNot(id) is { } reason)
+        {
+            machine.Records.Quarantine = machine.Records.Quarantine.Add(new(image.ManifestDigest.ToString(), id.ToString(), reason));
+            throw new BootcException(
+                $"{image.ManifestDigest} has the files of an image that failed on this machine before: {reason}; --force of bootc upgrade and bootc switch tries it again");
+        }
     }
 
     private static void RequireBootable(ResolvedImage image)

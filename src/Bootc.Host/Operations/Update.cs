@@ -19,7 +19,6 @@ namespace Bootc.Host.Operations;
 /// <param name="steps">Runs what is done.</param>
 public sealed class Update(Machine machine, Programs programs, Steps steps)
 {
-    private readonly Staging _staging = new(machine, programs, steps);
     private readonly ImageTrust _trust = new(machine.Root, steps);
 
     /// <summary>What counts instead of the machine's configuration of updates.</summary>
@@ -30,6 +29,8 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
     /// <summary>The clock of what is fetched at a limited rate.</summary>
     internal TimeProvider Time { get; init; } = TimeProvider.System;
+
+    private Staging Staging => new(machine, programs, steps) { WhyNot = id => Overrides.Force ? null : new BootTrial(machine).WhyFailed(id) };
 
     /// <summary><c>bootc upgrade</c>.</summary>
     public async Task<UpdateResult> UpgradeAsync(UpgradeOptions options, CancellationToken cancellationToken)
@@ -152,10 +153,26 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
 
         // What is not from a registry is not fetched.
         UpdateConfig limits = followed.Reference.Transport == ImageTransport.Registry ? config : config with { MaxBytes = ByteLimit.None };
-        ObjectId? id = await _staging.StageAsync(source, image, followed, isLocked, limits, cancellationToken);
+        ObjectId? id;
+        try
+        {
+            id = await Staging.StageAsync(source, image, followed, isLocked, limits, cancellationToken);
+        }
+        catch (Exception e) when (!Failure.IsInterruption(e))
+        {
+            // Nobody goes on with what it brought, and the next try, or the next version, may bring as much again.
+            await RemoveGarbageAsync(cancellationToken);
+            throw;
+        }
+
         if (id is null)
         {
             return KeepBooted(status, followed, image);
+        }
+
+        if (Overrides.Force)
+        {
+            new BootTrial(machine).Release(id, image.ManifestDigest.ToString());
         }
 
         AnnounceStaged(image.ManifestDigest.ToString(), isLocked);
@@ -224,13 +241,13 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         }
 
         ImageReference reference = staged.Image?.Reference ?? Followed(status).Reference;
-        await _staging.StartFinalizerAsync(cancellationToken);
+        await Staging.StartFinalizerAsync(cancellationToken);
         if (!staged.DownloadOnly)
         {
             return new(UpdateOutcome.AlreadyStaged, reference, staged.Image, Layers: null, []);
         }
 
-        _staging.SetLocked(new(staged.Id, staged.DownloadOnly), isLocked: false);
+        Staging.SetLocked(new(staged.Id, staged.DownloadOnly), isLocked: false);
         AnnounceStaged(staged.Image?.Digest ?? staged.Id.ToString(), isLocked: false);
         return new(UpdateOutcome.Unlocked, reference, staged.Image, Layers: null, []);
     }
@@ -271,7 +288,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
     private async Task<UpdateResult> RelockAsync(
         DeploymentStatus staged, FollowedImage followed, ResolvedImage image, bool isLocked, CancellationToken cancellationToken)
     {
-        await _staging.StartFinalizerAsync(cancellationToken);
+        await Staging.StartFinalizerAsync(cancellationToken);
         FollowFromNowOn(staged.Id, followed, image);
         ImageReference reference = followed.Reference;
         if (staged.DownloadOnly == isLocked)
@@ -279,7 +296,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
             return Result(UpdateOutcome.AlreadyStaged, reference, image);
         }
 
-        _staging.SetLocked(new(staged.Id, staged.DownloadOnly), isLocked);
+        Staging.SetLocked(new(staged.Id, staged.DownloadOnly), isLocked);
         AnnounceStaged(image.ManifestDigest.ToString(), isLocked);
         return Result(isLocked ? UpdateOutcome.Locked : UpdateOutcome.Unlocked, reference, image);
     }

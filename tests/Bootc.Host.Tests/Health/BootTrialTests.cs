@@ -1,3 +1,4 @@
+using System.Text;
 using Bootc.Composefs;
 using Bootc.Host.Health;
 using Bootc.Host.Operations;
@@ -146,6 +147,63 @@ public sealed class BootTrialTests : IAsyncLifetime
         _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1.conf", "bootc_lab-1-0.conf");
     }
 
+    [Fact]
+    public async Task A_boot_loader_that_starts_a_bad_deployment_for_ever_is_left_alone_with_it_after_its_attempts()
+    {
+        ObjectId second = await UpdateAsync(2);
+        _machine.WriteVariable("LoaderEntryDefault", "bootc_lab-2-1.conf");
+        for (int attempt = 1; attempt <= 3; attempt++)
+        {
+            _machine.Reboot();
+            Fail("the check said no").Should().BeTrue();
+        }
+
+        _machine.Reboot();
+
+        _machine.Booted.Should().Be(second);
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1+0-4.conf", "bootc_lab-1-0.conf");
+        Fail("the check said no").Should().BeFalse("the next boot would be no other one");
+        _machine.Status().Problems.Should().Contain("the boot loader is told to start bootc_lab-2-1.conf each time, so nothing goes back by itself should an update fail");
+    }
+
+    [Theory]
+    [InlineData("bootc_lab-2-1.conf", false)]
+    [InlineData("BOOTC_*", false)]
+    [InlineData("@saved", false)]
+    [InlineData("another.conf", true)]
+    public async Task No_boot_is_counted_where_the_boot_loader_would_start_that_entry_all_the_same(string wanted, bool isCounted)
+    {
+        await File.WriteAllTextAsync(_machine["esp/loader/loader.conf"], $"default {wanted}\n");
+
+        await UpdateAsync(2);
+
+        _machine.Entries().Keys.Should().BeEquivalentTo(isCounted ? "bootc_lab-2-1+3-0.conf" : "bootc_lab-2-1.conf", "bootc_lab-1-0.conf");
+        Options(isCounted ? "bootc_lab-2-1+3-0.conf" : "bootc_lab-2-1.conf").Contains("panic=30", StringComparison.Ordinal).Should().Be(isCounted);
+    }
+
+    /// <summary>What it and the initrds know of counters they know by a pattern.</summary>
+    [Theory]
+    [InlineData("+2-1", true)]
+    [InlineData("+0-3", true)]
+    [InlineData("+0-4", false)]
+    [InlineData("+0-12", false)]
+    public async Task The_unit_that_ends_a_failed_boot_does_so_until_the_attempts_are_used_up(string counter, bool reboots)
+    {
+        string unit = await File.ReadAllTextAsync(Checkout.PathOf("src", "Bootc.Initramfs", "bootc-reboot-counted.service"));
+        string variable = _machine["count"];
+        await File.WriteAllBytesAsync(variable, [6, 0, 0, 0, .. Encoding.Unicode.GetBytes($"\\loader\\entries\\bootc_lab-2-1{counter}.conf\0")]);
+        string[] conditions = [.. unit.Split('\n').Where(line => line.StartsWith("ExecCondition=", StringComparison.Ordinal))];
+        string script = conditions.Single().Split('\'')[1].Replace("$$", "$", StringComparison.Ordinal)
+            .Replace("/sys/firmware/efi/efivars/LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f", variable, StringComparison.Ordinal);
+
+        (await LabProgram.TryRunAsync("sh", ["-ec", script.Replace("; case", " || :; case", StringComparison.Ordinal)])).ExitCode.Should().Be(reboots ? 0 : 1);
+
+        foreach (string path in (string[])["mkinitcpio/hooks/bootc", "initramfs-tools/scripts/init-premount/bootc"])
+        {
+            (await File.ReadAllTextAsync(Checkout.PathOf("src", "Bootc.Initramfs", path))).Should().Contain("*+0-[4-9]* | *+0-[1-9][0-9]*)");
+        }
+    }
+
     /// <summary>bootc-reboot-counted.service has the name of the mark.</summary>
     [Fact]
     public async Task A_boot_that_was_found_good_has_a_mark_until_the_next_one()
@@ -239,18 +297,109 @@ public sealed class BootTrialTests : IAsyncLifetime
 
         (await _machine.UpgradeAsync(new() { IsAutomatic = true })).Outcome.Should().Be(UpdateOutcome.Quarantined);
         await _machine.Awaiting(m => m.UpgradeAsync(new())).Should().ThrowAsync<BootcException>().WithMessage("*failed on this machine before: the check said no; bootc upgrade --force tries it again");
-        (await ForceAsync(update => update.UpgradeAsync(new(), default))).Outcome.Should().Be(UpdateOutcome.Staged);
-        _machine.With(machine => { machine.Unstage(); return true; });
-
         await LabProgram.RunAsync("cp", ["-a", image.Name, $"{image.Name}-elsewhere"]);
         ImageReference again = ImageReference.Parse($"oci:{image.Name}-elsewhere");
         await _machine.Awaiting(m => m.SwitchAsync(again)).Should().ThrowAsync<BootcException>().WithMessage("*failed on this machine before: the check said no; bootc switch --force tries it again");
+        (await ForceAsync(update => update.UpgradeAsync(new(), default))).Outcome.Should().Be(UpdateOutcome.Staged);
+        _machine.Status().Problems.Should().BeEmpty("it is tried again");
+        _machine.With(machine => { machine.Unstage(); return true; });
         (await ForceAsync(update => update.SwitchAsync(new(again), default))).Outcome.Should().Be(UpdateOutcome.Staged);
         _machine.Finalize().Should().Be(second);
         _machine.Reboot();
         Pass().Should().BeTrue();
 
         _machine.With(machine => machine.Records.Quarantine.Length).Should().Be(0);
+        _machine.Status().Problems.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task One_that_a_person_tries_again_and_that_fails_for_another_reason_is_told_of_by_that()
+    {
+        ObjectId second = await FailUpdateAsync(_machine.Publish(2));
+        _machine.Rollback().Next.Id.Should().Be(second);
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            _machine.Reboot();
+            _machine.Booted.Should().Be(second);
+            Fail("the network is gone").Should().BeTrue();
+        }
+
+        _machine.Reboot();
+
+        Conclude().Should().EndWith("failed and is not tried again: the network is gone");
+        Conclude().Should().BeNull("it is told once");
+        _machine.Status().Problems.Should().ContainSingle().Which.Should().EndWith("the network is gone");
+    }
+
+    [Fact]
+    public async Task The_same_files_under_another_digest_are_not_tried_again_either()
+    {
+        ImageReference image = _machine.Publish(2);
+        await FailUpdateAsync(image);
+        ImageReference rebuilt = _machine.PublishBuilt(2, "2026-11-30T00:00:00Z");
+        Follow(rebuilt);
+
+        await _machine.Awaiting(m => m.UpgradeAsync(new() { IsAutomatic = true })).Should().ThrowAsync<BootcException>().WithMessage("*has the files of an image that failed on this machine before: the check said no; --force *");
+        (await _machine.UpgradeAsync(new() { IsAutomatic = true })).Outcome.Should().Be(UpdateOutcome.Quarantined, "the digest is known now");
+
+        _machine.Status().Problems.Should().ContainSingle();
+        _machine.Status().Staged.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task One_that_failed_is_not_tried_again_before_that_was_taken_down_nor_where_its_origin_is_gone()
+    {
+        ImageReference image = _machine.Publish(2);
+        await _machine.SwitchAsync(image);
+        ObjectId second = _machine.Finalize()!;
+        RebootIntoLastAttempt();
+        _machine.Reboot();
+        await _machine.Awaiting(m => m.SwitchAsync(image)).Should().ThrowAsync<BootcException>().WithMessage("*it was started 3 times and never came up*");
+
+        File.Delete(_machine[$"sysroot/state/deploy/{second}/{second}.origin"]);
+        _machine.With(machine => { machine.Records.Quarantine = []; return true; });
+        Conclude().Should().Be($"the update to {second} failed and is not tried again: it was started 3 times and never came up");
+        await _machine.Awaiting(m => m.SwitchAsync(image)).Should().ThrowAsync<BootcException>();
+    }
+
+    [Fact]
+    public async Task An_update_that_was_applied_and_left_is_not_told_of_as_lost()
+    {
+        await _machine.SwitchAsync(_machine.Publish(2));
+        var staged = _machine.With(machine => machine.Records.Staged);
+        _machine.Finalize();
+        // The power went before it could be taken down that this was done.
+        _machine.With(machine => { (machine.Records.Staged, machine.Records.Finalization) = (staged, null); return true; });
+        RebootIntoLastAttempt();
+        _machine.Reboot();
+
+        Conclude().Should().EndWith("it was started 3 times and never came up");
+
+        _machine.Status().Problems.Should().ContainSingle().Which.Should().Contain("failed and is not tried again");
+        await _machine.Awaiting(m => m.UpgradeAsync(new() { FromDownloaded = true })).Should().ThrowAsync<BootcException>().WithMessage("No staged deployment found*");
+    }
+
+    [Fact]
+    public async Task A_kernel_that_was_started_by_another_is_no_fault_of_the_boot_loader()
+    {
+        ObjectId first = _machine.Booted;
+        await UpdateAsync(2);
+        string kernel = _machine["root/proc/sys/kernel/bootloader_type"];
+        _machine.GetLoader(counts: false);
+        _machine.Reboot();
+        await File.WriteAllTextAsync(kernel, "208\n");
+        Fail("the check said no").Should().BeTrue("the boot loader starts what there is to fall back to");
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1+0-1.conf", "bootc_lab-1-0.conf");
+
+        File.Delete(kernel);
+        _machine.GetLoader();
+        _machine.Reboot();
+        _machine.Booted.Should().Be(first);
+        await UpdateAsync(3);
+        _machine.GetLoader(counts: false);
+        _machine.Reboot();
+        await File.WriteAllTextAsync(kernel, "208\n");
+        Pass().Should().BeTrue();
         _machine.Status().Problems.Should().BeEmpty();
     }
 

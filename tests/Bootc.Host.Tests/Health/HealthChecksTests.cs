@@ -1,6 +1,6 @@
 using Bootc.Host.Health;
+using Bootc.Host.Tests.Operations;
 using Bootc.Linux;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Bootc.Host.Tests.Health;
 
@@ -68,6 +68,16 @@ public sealed class HealthChecksTests : IDisposable
         (await RunAsync()).Failures.Should().ContainSingle().Which.Should().Match(failure);
     }
 
+    [Theory]
+    [InlineData("refuse", new[] { "database.service failed" })]
+    [InlineData("ignore", new string[0])]
+    public async Task Units_that_failed_count_as_the_configuration_has_it_but_for_those_that_tell_of_updates(string policy, string[] failures)
+    {
+        Write("usr/lib/bootc/health.d/10.toml", $"failed-units = \"{policy}\"\n");
+
+        (await RunAsync()).Failures.Should().Equal(failures);
+    }
+
     [Fact]
     public async Task The_reason_is_kept_for_the_rest_of_the_boot()
     {
@@ -85,7 +95,7 @@ public sealed class HealthChecksTests : IDisposable
     private async Task<HealthReport> RunAsync()
     {
         using Dir root = Dir.Open(_root.FullName);
-        return await new HealthChecks(root, new(NullLogger<Programs>.Instance)).RunAsync(default);
+        return await new HealthChecks(root, MachineFolders.Programs).RunAsync(default);
     }
 
     private void Check(string path, string script)

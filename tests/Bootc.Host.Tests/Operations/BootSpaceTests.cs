@@ -1,4 +1,5 @@
 using Bootc.Composefs;
+using Bootc.Host.Health;
 using Bootc.Host.Operations;
 using Bootc.Testing;
 
@@ -53,6 +54,26 @@ public sealed class BootSpaceTests : IAsyncLifetime
 
         File.Delete(_machine["esp/firmware.cap"]);
         (await _machine.SwitchAsync(_machine.Publish(3, Kernel(3)))).Outcome.Should().Be(UpdateOutcome.Staged);
+    }
+
+    [Fact]
+    public async Task A_deployment_is_found_good_on_a_boot_partition_that_somebody_filled()
+    {
+        _machine.GetLoader();
+        await _machine.SwitchAsync(_machine.Publish(2));
+        _machine.Finalize();
+        _machine.Reboot();
+        await LabProgram.TryRunAsync("dd", ["if=/dev/zero", $"of={_machine["esp/firmware.cap"]}", "bs=4k", "status=none"]);
+
+        _machine.With(machine => new BootTrial(machine).Pass()).Should().BeTrue();
+
+        _machine.Entries().Keys.Should().BeEquivalentTo("bootc_lab-2-1.conf", "bootc_lab-1-0.conf");
+        _machine.Status().Problems.Should().BeEmpty();
+        File.Delete(_machine["esp/firmware.cap"]);
+        _machine.Reboot();
+        _machine.Entries()["bootc_lab-2-1.conf"].Should().Contain("panic=30");
+        _machine.With(machine => new BootTrial(machine).Pass()).Should().BeTrue();
+        _machine.Entries()["bootc_lab-2-1.conf"].Should().NotContain("panic=30", "there is room again");
     }
 
     [Fact]

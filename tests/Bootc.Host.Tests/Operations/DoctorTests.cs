@@ -91,7 +91,7 @@ public sealed partial class DoctorTests : IAsyncLifetime
         { "the other has no entry, and it ran", "echo x > $state/deploy/$other/etc/machine-id; rm $fallback", "deployment *… has lost its boot entry*" },
         { "the other has no entry, its image is damaged, and it ran", "echo x > $state/deploy/$other/etc/machine-id; rm $fallback $(object $other)", "deployment *… has lost its boot entry*" },
         { "there is no entry at all", "rm $entry $fallback", "deployment *… has lost its boot entry*" },
-        { "the folder of the entries is gone", "rm -r esp/loader/entries; mkdir esp/loader/entries", "the booted deployment has no boot entry" },
+        { "the folder of the entries is gone", "rm -r esp/loader/entries", "the booted deployment has no boot entry" },
         { "entries wait for nothing", "cp $entry esp/loader/entries.staged/", "loader/entries.staged on the boot partition holds boot entries of what is not staged any more" },
         // kernels
         { "a kernel is half written", "truncate -s 100 $kernels$booted/initrd", "the kernel of the booted deployment is not the one of its image in EFI/Linux/bootc_composefs-* on the boot partition" },
@@ -107,7 +107,7 @@ public sealed partial class DoctorTests : IAsyncLifetime
         { "what is staged cannot be read", "mkdir root/run/composefs; echo { > root/run/composefs/staged-deployment", "what is staged cannot be read, so nothing counts as staged: staged-deployment is not JSON*" },
         { "what is staged has no entry", """mkdir root/run/composefs; echo '{"depl_id":"'$other'","finalization_locked":false}' > root/run/composefs/staged-deployment""", "the boot entry of the staged deployment is lost*" },
         // much at once: each hides the next
-        { "a whole boot partition is gone", "rm -r esp/EFI esp/loader; mkdir -p esp/EFI/Linux esp/loader/entries esp/loader/entries.staged", "the booted deployment has no boot entry" },
+        { "a whole boot partition is gone", "rm -r esp/EFI esp/loader", "the booted deployment has no boot entry" },
         { "much is gone", "rm $entry $fallback $large $kernel $(link $layer) $repo/meta.json $state/deploy/$booted/$booted.origin; rm -r ${kernels}* $state/deploy/$other/etc", "meta.json of the repository is missing" },
     };
 

@@ -23,7 +23,21 @@ namespace Bootc.Host.Tests.Operations;
 internal sealed class MachineFolders : IDisposable
 {
     private const string EfiVariables = "root/sys/firmware/efi/efivars";
+    private const string DefaultEntry = "LoaderEntryDefault";
     private const string FirstBoot = "11111111-1111-1111-1111-111111111111";
+
+    /// <summary>Three units failed, of which two tell of an update. Whatever else it is told is done.</summary>
+    private const string SystemWithFailedUnits =
+        """
+        #!/bin/sh
+        case "$*" in
+          *--state=failed*)
+            for unit in bootc-boot-complete.service bootc-fetch-apply-updates.service database.service; do
+              echo "$unit loaded failed failed A Unit"
+            done ;;
+        esac
+
+        """;
 
     /// <summary>What podman is told on behalf of such a machine happens in a storage of the machine's own; other calls are podman's.</summary>
     private const string OwnStorage =
@@ -53,7 +67,7 @@ internal sealed class MachineFolders : IDisposable
         DirectoryInfo programs = Directory.CreateTempSubdirectory("bootc-programs");
         using (Dir folder = Dir.Open(programs.FullName))
         {
-            folder.WriteAtomically("systemctl", "#!/bin/sh\n", mode: 0x1ED);
+            folder.WriteAtomically("systemctl", SystemWithFailedUnits, mode: 0x1ED);
             folder.WriteAtomically("systemd-run", "#!/bin/sh\n", mode: 0x1ED);
             folder.WriteAtomically("podman", OwnStorage, mode: 0x1ED);
         }
@@ -172,13 +186,14 @@ internal sealed class MachineFolders : IDisposable
     /// <summary>Writes a text that the boot loader leaves or is left, as an EFI variable.</summary>
     public void WriteVariable(string name, string value) => WriteVariable(name, Encoding.Unicode.GetBytes($"{value}\0"));
 
-    /// <summary>The next boot: into what the first entry of ours names, with an empty /run.</summary>
+    /// <summary>The next boot: into what the boot loader is told to start, else what the first entry of ours names, with an empty /run.</summary>
     public void Reboot()
     {
         Directory.Delete(this["root/run"], recursive: true);
         Directory.CreateDirectory(this["root/run"]);
         File.WriteAllText(this["root/proc/sys/kernel/random/boot_id"], Guid.NewGuid() + "\n");
-        BootEntryFile entry = With(machine => machine.Entries.Read().Ours.First());
+        string wanted = File.Exists(PathOfVariable(DefaultEntry)) ? Encoding.Unicode.GetString(File.ReadAllBytes(PathOfVariable(DefaultEntry))[4..]).TrimEnd('\0') : "";
+        BootEntryFile entry = With(machine => machine.Entries.Read().Ours.OrderByDescending(file => file.With(attempts: null).Name == wanted).First());
         _booted = entry.Deployment!;
         File.WriteAllText(this["root/proc/cmdline"], entry.Entry!.Options + "\n");
         File.WriteAllText(this["root/usr/lib/os-release"], $"ID=lab\nVERSION_ID={entry.Entry.Version}\n");

@@ -1,5 +1,6 @@
 using Bootc.Composefs;
 using Bootc.Host.Deployments;
+using Bootc.Host.Health;
 using Bootc.Host.Operations;
 using Bootc.Host.Tests.Images.Import;
 using Bootc.Oci;
@@ -84,6 +85,22 @@ public sealed class MachineTests : IAsyncLifetime
         ObjectId? CarryOverAgain() => _machine.With(machine => new Finalization(machine, Steps.Silent).CarryOverAgain(default));
     }
 
+    [Fact]
+    public async Task What_ran_since_it_was_applied_keeps_its_own_etc()
+    {
+        ObjectId first = _machine.Booted;
+        await _machine.SwitchAsync(_machine.Publish(2));
+        ObjectId second = _machine.Finalize()!;
+        _machine.SoftReboot(second);
+        _machine.With(machine => new BootTrial(machine).Pass());
+        File.WriteAllText(_machine.PathOfEtc(second, "edited"), "there");
+
+        _machine.SoftReboot(first);
+
+        _machine.With(machine => new Finalization(machine, Steps.Silent).CarryOverAgain(default)).Should().BeNull();
+        _machine.ReadEtc(second, "edited").Should().Be("there");
+    }
+
     [Theory]
     [InlineData("etc")]
     [InlineData("var")]
@@ -109,6 +126,7 @@ public sealed class MachineTests : IAsyncLifetime
         Directory.CreateDirectory(_machine.PathOfEtc(_machine.Booted, "edited.d"));
         File.WriteAllText(_machine.PathOfEtc(_machine.Booted, "edited.d/x"), "x");
         Dictionary<string, string> before = _machine.Entries();
+        string[] stored = Stored();
 
         Func<Task> staging = () => _machine.SwitchAsync(_machine.Publish(2, more: TestLayout.File("etc/edited.d", "a file there")));
 
@@ -116,6 +134,9 @@ public sealed class MachineTests : IAsyncLifetime
         _machine.Status().Staged.Should().BeNull();
         _machine.Entries().Should().BeEquivalentTo(before);
         Directory.GetDirectories(_machine["sysroot/state/deploy"]).Should().ContainSingle();
+        Stored().Should().Equal(stored, "the next version may fit no better, and the disk would fill");
+
+        string[] Stored() => [.. Directory.GetFileSystemEntries(_machine["sysroot/composefs"], "*", SearchOption.AllDirectories).Where(path => !Directory.Exists(path)).Order(StringComparer.Ordinal)];
     }
 
     [Fact]
