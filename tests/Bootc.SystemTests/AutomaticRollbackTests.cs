@@ -15,12 +15,10 @@ public sealed class AutomaticRollbackTests
     private const string PanicUnit =
         """printf '[Unit]\nAfter=basic.target\n[Service]\nExecStart=/bin/sh -c "echo c > /proc/sysrq-trigger"\n'""";
 
-    // So that the panicking kernel does not wait for long.
     private const string Panic =
         $"""
         RUN {PanicUnit} > /usr/lib/systemd/system/lab-panic.service && \
-            ln -s ../lab-panic.service /usr/lib/systemd/system/multi-user.target.wants/ && \
-            echo 'kargs = ["panic=1"]' > /usr/lib/bootc/kargs.d/60-panic.toml
+            ln -s ../lab-panic.service /usr/lib/systemd/system/multi-user.target.wants/
         """;
 
     private const string HangInInitrd =

@@ -23,6 +23,9 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
     /// <summary>What bootc keeps of this boot, below the root directory; the lock of those who change the machine is on it.</summary>
     internal const string RunFolder = "run/bootc";
 
+    /// <summary>Says there who has the lock, and stays when it is let go.</summary>
+    private const string HolderName = "holder";
+
     /// <summary>Sources of the root mount that this program and upstream's make.</summary>
     private static readonly string[] RootSources = [ComposefsMount.SourcePrefix, ComposefsMount.TransientSourcePrefix];
 
@@ -242,21 +245,24 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
 
     private static async Task<FileLock> LockAsync(Dir root, Steps steps, CancellationToken cancellationToken)
     {
-        root.TryMakeDir(RunFolder);
-        using Dir folder = root.OpenDir(RunFolder);
-        return FileLock.TryDirectory(folder, exclusive: true, wait: false)
-            ?? await steps.RunAsync("Waiting for another bootc to end", async () =>
+        using Dir folder = root.EnsureDir(RunFolder);
+        FileLock taken = FileLock.TryDirectory(folder, exclusive: true, wait: false) ?? await steps.RunAsync($"Waiting for {Holder(folder)} to end", async () =>
+        {
+            while (true)
             {
-                while (true)
+                await Task.Delay(TimeSpan.FromMilliseconds(200), cancellationToken);
+                if (FileLock.TryDirectory(folder, exclusive: true, wait: false) is { } later)
                 {
-                    await Task.Delay(TimeSpan.FromMilliseconds(200), cancellationToken);
-                    if (FileLock.TryDirectory(folder, exclusive: true, wait: false) is { } taken)
-                    {
-                        return taken;
-                    }
+                    return later;
                 }
-            });
+            }
+        });
+        folder.WriteAtomically(HolderName, $"bootc {string.Join(' ', Environment.GetCommandLineArgs().Skip(1))} (process {Environment.ProcessId})");
+        return taken;
     }
+
+    // One that is only just beginning, or is another version, has not said what it is.
+    private static string Holder(Dir folder) => folder.TryReadText(HolderName) is { Length: > 0 } name ? name : "another bootc";
 
     private static Task<string> FindEspAsync(Dir root, Programs programs, CancellationToken cancellationToken) =>
         RunningDisk.FindEspAsync(programs, LoaderInfo.ReadPartition(root), MountInfo.At(SysrootPath), cancellationToken);
