@@ -64,6 +64,14 @@ public sealed class AutomaticRollbackTests
             chmod 755 /usr/lib/bootc/health.d/required.d/20-data
         """;
 
+    // Whoever chooses an entry in the boot menu by "d" does just that.
+    private const string DefaultDuringTheTrial =
+        """
+        RUN mkdir -p /usr/lib/bootc/health.d/required.d && \
+            printf '#!/bin/sh\nfor entry in /boot/loader/entries/*+0-3.conf; do\n  [ ! -e "$entry" ] || echo "default $(basename "${entry%%+*}.conf")" >> /boot/loader/loader.conf\ndone\necho no disk today\nexit 1\n' > /usr/lib/bootc/health.d/required.d/10-disk && \
+            chmod 755 /usr/lib/bootc/health.d/required.d/10-disk
+        """;
+
     private const string NoNetwork = "RUN systemctl disable systemd-networkd && systemctl mask systemd-networkd";
 
     [Fact]
@@ -130,6 +138,24 @@ public sealed class AutomaticRollbackTests
         await machine.RunAsync($"cd /etc/systemd/system && mkdir -p multi-user.target.wants && {PanicUnit} > lab-also.service && ln -s ../lab-also.service multi-user.target.wants/");
         await machine.PublishAsync(5, karg: 5, Panic);
         await machine.UpgradeInTheLastAttemptUntilPanicAsync();
+    }
+
+    [Fact]
+    public async Task What_the_boot_loader_starts_with_no_attempt_left_stays_up_until_it_is_told_otherwise()
+    {
+        await using UpdateLab lab = await UpdateLab.StartAsync();
+        await using FollowingMachine machine = await lab.StartMachineAsync("forced", reboots: true);
+
+        await machine.PublishAsync(2, karg: 2, DefaultDuringTheTrial);
+        await machine.UpgradeInTheLastAttemptUntilAsync("ls /boot/loader/entries/*+0-4.conf && until systemctl is-failed --quiet bootc-health-check.service; do sleep 1; done");
+
+        string boot = await machine.RunAsync("cat /proc/sys/kernel/random/boot_id");
+        (await machine.TryRunAsync("bootc status --format humanreadable")).Error.Should().MatchRegex("the boot loader is told to start bootc_\\S+ each time");
+        (await machine.RunAsync("sleep 20; cat /proc/sys/kernel/random/boot_id")).Should().Be(boot);
+
+        await machine.RunAsync("sed -i /^default/d /boot/loader/loader.conf");
+        await machine.RebootUntilAsync(1);
+        await machine.ShouldHaveLeftAsync(2, "10-disk: exit code 1: no disk today");
     }
 
     [Fact]

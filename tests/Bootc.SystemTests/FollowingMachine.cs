@@ -35,7 +35,13 @@ public sealed class FollowingMachine(UpdateLab lab, string name, KeptMachine mac
     /// <summary>As <see cref="UpgradeUntilAsync"/>, with two of the three attempts of the new deployment counted as used, which saves two boots.</summary>
     public Task UpgradeInTheLastAttemptUntilAsync(int version) => RebootUntilAsync($"bootc upgrade --quiet && {KeptMachine.RebootIntoTheLastAttempt}", version);
 
-    /// <summary>As <see cref="UpgradeInTheLastAttemptUntilAsync"/>, until a kernel has panicked and stays there, which it says with its last line.</summary>
+    /// <summary>As <see cref="UpgradeInTheLastAttemptUntilAsync(int)"/>, until a command succeeds.</summary>
+    public Task UpgradeInTheLastAttemptUntilAsync(string isThere) => machine.RebootUntilAsync($"bootc upgrade --quiet && {KeptMachine.RebootIntoTheLastAttempt}", isThere);
+
+    /// <summary>Reboots it, and leaves it alone until it runs a version.</summary>
+    public Task RebootUntilAsync(int version) => RebootUntilAsync(KeptMachine.Reboot, version);
+
+    /// <summary>As <see cref="UpgradeInTheLastAttemptUntilAsync(int)"/>, until a kernel has panicked and stays there, which it says with its last line.</summary>
     public Task UpgradeInTheLastAttemptUntilPanicAsync() =>
         machine.RebootUntilItStopsAsync($"bootc upgrade --quiet && {KeptMachine.RebootIntoTheLastAttempt}", "---[ end Kernel panic");
 
