@@ -54,6 +54,17 @@ public static class Limits
     /// <summary>The value of an extended attribute in bytes (XATTR_SIZE_MAX).</summary>
     public const int XattrValue = 64 << 10;
 
+    /// <summary>
+    /// Entries of all layers of an image together. Twice what the largest have; each takes some 350 bytes of memory until its image is written.
+    /// </summary>
+    public const int ImageEntries = 1_000_000;
+
+    /// <summary>
+    /// Names, link targets and extended attributes of all layers of an image together, in bytes: all of them are in memory at a time, and a small blob may
+    /// unpack to gigabytes of them. 200,000 files have some 10 MB, and 100 MB where each has a signature (IMA).
+    /// </summary>
+    public const int ImageNames = 128 << 20;
+
     /// <summary>A list of images or layers in containers-storage, in bytes.</summary>
     public const int StorageList = 64 << 20;
 

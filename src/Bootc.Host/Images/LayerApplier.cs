@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Bootc.Composefs;
 using Bootc.Composefs.Tree;
+using Bootc.Oci;
 using Bootc.Oci.Layers;
 
 namespace Bootc.Host.Images;
@@ -12,13 +13,14 @@ namespace Bootc.Host.Images;
 /// </summary>
 public sealed class LayerApplier
 {
-    /// <summary>Entries of all layers together. Ten times what the largest images have; each takes some hundred bytes of memory.</summary>
-    public const int MaxEntries = 5_000_000;
+    // What an attribute takes beside its bytes.
+    private const int XattrOverhead = 128;
 
     // Thousands of files have the same few attributes.
     private readonly Dictionary<XattrList, XattrList> _xattrs = [];
 
     private int _entries;
+    private long _names;
 
     /// <summary>The file system so far.</summary>
     public FileTree Tree { get; } = new(new(new Metadata(0x1ED))); // 0755
@@ -44,9 +46,9 @@ public sealed class LayerApplier
 
     private void Apply(TarEntry entry, Func<Metadata, Inode> make)
     {
-        if (++_entries > MaxEntries)
+        if (++_entries > Limits.ImageEntries)
         {
-            throw new InvalidDataException($"the image has more than {MaxEntries} files");
+            throw new InvalidDataException($"the image has more than {Limits.ImageEntries} files");
         }
 
         ReadOnlySpan<byte> path = entry.Path.Span;
@@ -67,6 +69,7 @@ public sealed class LayerApplier
             return;
         }
 
+        Hold(name.Length + entry.LinkTarget.Length);
         if (entry.Kind == TarEntryKind.HardLink)
         {
             parent.Set(FileName.Parse(name), LinkTarget(entry));
@@ -139,7 +142,21 @@ public sealed class LayerApplier
             return known;
         }
 
+        foreach (Xattr xattr in list)
+        {
+            Hold(XattrOverhead + xattr.Name.Length + xattr.Value.Length);
+        }
+
         _xattrs.Add(list, list);
         return list;
+    }
+
+    private void Hold(int bytes)
+    {
+        _names += bytes;
+        if (_names > Limits.ImageNames)
+        {
+            throw new InvalidDataException($"the names, link targets and extended attributes of the image's files have more than {Limits.ImageNames >> 20} MiB");
+        }
     }
 }

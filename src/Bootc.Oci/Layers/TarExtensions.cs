@@ -89,13 +89,11 @@ internal sealed class TarExtensions
             return default;
         }
 
-        ReadOnlyMemory<byte> target = _pax?.LinkPath ?? _longLink ?? header.LinkName.ToArray();
-        if (kind == TarEntryKind.HardLink)
-        {
-            target = LinkPath(target.Span);
-        }
-
-        return target.Length is > 0 and < Limits.Path && !target.Span.Contains((byte)0)
+        // A copy: what the extension headers hold beside it may be a megabyte, and a tree keeps its links.
+        ReadOnlyMemory<byte>? extended = _pax?.LinkPath ?? _longLink;
+        ReadOnlySpan<byte> given = extended is { } found ? found.Span : header.LinkName;
+        byte[] target = kind == TarEntryKind.HardLink ? LinkPath(given) : given.ToArray();
+        return target.Length is > 0 and < Limits.Path && !target.AsSpan().Contains((byte)0)
             ? target
             : throw new FormatException($"the link's target is empty, holds NUL or has more than {Limits.Path - 1} bytes");
     }

@@ -1,6 +1,7 @@
 using System.Text;
 using Bootc.Composefs.Tree;
 using Bootc.Host.Images;
+using Bootc.Oci;
 using Bootc.Oci.Layers;
 
 namespace Bootc.Host.Tests.Images;
@@ -65,6 +66,56 @@ public sealed class LayerApplierTests
         Refusal(Link("usr/b", "usr/dir")).Should().Be("\"usr/b\" is a hard link to a directory");
         Refusal(Entry("")).Should().Be("the root of the file system is not a directory");
         Refusal(Entry("usr/c") with { Kind = TarEntryKind.CharacterDevice, DeviceMajor = 5000 }).Should().StartWith("\"usr/c\": device number 5000:0");
+    }
+
+    [Theory]
+    [InlineData("names")]
+    [InlineData("links")]
+    [InlineData("large attributes")]
+    [InlineData("small attributes")]
+    public void Memory_for_names_links_and_attributes_has_a_bound_for_all_layers_together(string what)
+    {
+        TarEntry named = Entry($"usr/{new string('n', Limits.FileName)}");
+        TarEntry link = Entry("usr/l") with { Kind = TarEntryKind.SymbolicLink, LinkTarget = new byte[Limits.Path - 1] };
+        int index = 0;
+        Func<TarEntry> next = what switch
+        {
+            "names" => () => named,
+            "links" => () => link,
+            "large attributes" => () => Entry("usr/a") with { Xattrs = [Attribute("user.x", ushort.MaxValue, index)] },
+            _ => () => Entry("usr/a") with { Xattrs = [.. Enumerable.Range(0, Limits.Xattrs).Select(i => Attribute($"user.{i}", sizeof(int), index))] },
+        };
+
+        FluentActions.Invoking(() =>
+            {
+                for (; index < Limits.ImageEntries - 10; index++)
+                {
+                    Apply(next());
+                }
+            })
+            .Should().Throw<InvalidDataException>().WithMessage("the names, link targets and extended attributes of the image's files have more than 128 MiB");
+    }
+
+    [Fact]
+    public void Entries_have_a_bound_for_all_layers_together()
+    {
+        TarEntry entry = Entry("usr/a");
+
+        FluentActions.Invoking(() =>
+            {
+                for (int i = 0; i < Limits.ImageEntries; i++)
+                {
+                    Apply(entry);
+                }
+            })
+            .Should().Throw<InvalidDataException>().WithMessage("the image has more than 1000000 files");
+    }
+
+    private static TarXattr Attribute(string name, int length, int number)
+    {
+        byte[] value = new byte[length];
+        BitConverter.TryWriteBytes(value, number);
+        return new(Encoding.UTF8.GetBytes(name), value);
     }
 
     private static TarEntry Entry(string path) => new()

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
 using Bootc.Oci.Layers;
@@ -154,6 +155,23 @@ public sealed class TarReaderTests : IDisposable
         reading.Listing().Should().Equal(
             "-rw-r--r-- 1/2 0 1970-01-01 00:08:32 ./gnu",
             "-rw-r--r-- 4000000000/2 0 1970-01-01 00:00:07.0625 ./pax");
+    }
+
+    /// <summary>Or a layer of a thousand links that compresses to nothing takes a gigabyte.</summary>
+    [Theory]
+    [InlineData('2', "pax")]
+    [InlineData('1', "pax")]
+    [InlineData('2', "gnu")]
+    public void What_is_kept_of_a_link_does_not_hold_the_headers_that_it_came_with(char type, string header)
+    {
+        byte[] extension = header == "pax"
+            ? TarBytes.Pax(TarBytes.Record("linkpath", "x") + TarBytes.Record("comment", new string('c', 100_000)))
+            : TarBytes.Entry("././@LongLink", 'K', "x\0" + new string('c', 100_000));
+
+        TarEntry link = TarReading.Of(extension, TarBytes.Entry("a", type)).Entries.Single().Entry;
+
+        MemoryMarshal.TryGetArray(link.LinkTarget, out ArraySegment<byte> kept).Should().BeTrue();
+        kept.Array.Should().Equal((byte)'x');
     }
 
     [Fact]
