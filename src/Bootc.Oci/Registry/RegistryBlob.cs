@@ -74,7 +74,8 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
             (_start, _end) = (0, ReadKept(_kept));
         }
 
-        if (_start == _end && (_content is not null || !HasAll))
+        // Whether there is more than a whole blob should have is looked at; a part was cut out of it.
+        if (_start == _end && (!HasAll || (_content is not null && !IsPart)))
         {
             // A layer is read by a worker of its own, which has nothing else to do.
             FillAsync().GetAwaiter().GetResult();
@@ -133,6 +134,11 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
                 (_start, _end) = (0, read);
                 _received += read;
                 _kept?.Append(_buffer.AsSpan(0, read));
+                return;
+            }
+            catch (Exception e) when (MayPass(e) && HasAll)
+            {
+                Disconnect(); // all bytes are here, and a connection that fails says nothing of them
                 return;
             }
             catch (Exception e) when (MayPass(e))

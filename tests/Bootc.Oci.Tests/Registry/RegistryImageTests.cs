@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Bootc.Oci.Chunked;
 using Bootc.Oci.Registry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -89,6 +90,41 @@ public sealed class RegistryImageTests : IAsyncLifetime
         await _registry.PullAsync(_registry.PatientAccess with { Patience = patience });
 
         _registry.Requests.Count(request => request.Range is not null).Should().BeGreaterThan(patience.Attempts - 1);
+    }
+
+    /// <summary>A connection that is cut, or silent, where only the end of the answer was still to come.</summary>
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    [InlineData(false, true)]
+    public async Task A_connection_that_fails_after_the_last_byte_fails_nothing(bool isCut, bool isPart)
+    {
+        BlobRange part = isPart ? new(1000, 100_000) : new(0, _registry.Layer.Length);
+        _registry.Before = async context =>
+        {
+            if (!IsBlob(context))
+            {
+                return false;
+            }
+
+            context.Response.StatusCode = isPart ? 206 : 200;
+            context.Response.Headers.ContentRange = isPart ? $"bytes {part.From}-{part.End - 1}/{_registry.Layer.Length}" : default;
+            await context.Response.Body.WriteAsync(_registry.Layer.AsMemory((int)part.From, (int)part.Length));
+            await context.Response.Body.FlushAsync();
+            await Task.Delay(isCut ? 100 : 20_000, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+            context.Abort();
+            return true;
+        };
+        using RegistryClient client = new(new(_registry.Host, LoopbackRegistry.Repository), isCut ? _registry.PatientAccess : _registry.Access);
+        Descriptor blob = new(MediaTypes.Layer, _registry.LayerDigest, _registry.Layer.Length);
+
+        using RegistryBlob stream = await RegistryBlob.OpenAsync(client, blob, part, default);
+        using MemoryStream content = new();
+        stream.CopyTo(content);
+
+        content.ToArray().Should().Equal(_registry.Layer[(int)part.From..(int)part.End]);
+        _registry.Requests.Should().ContainSingle();
     }
 
     [Theory]
