@@ -3,8 +3,11 @@ using Bootc.Oci.Registry;
 
 namespace Bootc.Oci.Chunked;
 
-/// <summary>Parts of a blob, each asked for a little before it is needed. They are read in their order.</summary>
-internal sealed class BlobRanges(ImmutableArray<BlobRange> ranges, Func<BlobRange, Task<RegistryBlob>> fetch) : IDisposable
+/// <summary>
+/// Parts of a blob, each asked for a little before it is needed. They are read in their order. Where a registry gives no more parts, what is still
+/// missing is read out of all of the blob.
+/// </summary>
+internal sealed class BlobRanges(ImmutableArray<BlobRange> ranges, long size, Func<BlobRange, Task<RegistryBlob>> fetch) : IDisposable
 {
     // Requests that wait for their answer while what came before them is read.
     private const int Ahead = 4;
@@ -24,18 +27,14 @@ internal sealed class BlobRanges(ImmutableArray<BlobRange> ranges, Func<BlobRang
             Advance();
         }
 
-        while (_position < from)
-        {
-            int read = _current!.Read(_skipped.AsSpan(0, (int)Math.Min(_skipped.Length, from - _position)));
-            _position += read > 0 ? read : throw new InvalidDataException($"the blob ended before byte {from}");
-        }
-
+        SkipTo(from);
         return new Part(this, end);
     }
 
     public void Dispose()
     {
         _current?.Dispose();
+        _current = null;
         foreach (Task<RegistryBlob> asked in _asked)
         {
             asked.ContinueWith(
@@ -50,6 +49,38 @@ internal sealed class BlobRanges(ImmutableArray<BlobRange> ranges, Func<BlobRang
                 },
                 TaskScheduler.Default);
         }
+
+        _asked.Clear();
+    }
+
+    private int Read(Span<byte> buffer)
+    {
+        int read;
+        try
+        {
+            read = _current!.Read(buffer);
+        }
+        catch (NoRangesException)
+        {
+            long position = _position;
+            BeginWhole();
+            SkipTo(position);
+            read = _current!.Read(buffer);
+        }
+
+        _position += read;
+        return read;
+    }
+
+    private void SkipTo(long offset)
+    {
+        while (_position < offset)
+        {
+            if (Read(_skipped.AsSpan(0, (int)Math.Min(_skipped.Length, offset - _position))) == 0)
+            {
+                throw new InvalidDataException($"the blob ended before byte {offset}");
+            }
+        }
     }
 
     private void Advance()
@@ -62,17 +93,28 @@ internal sealed class BlobRanges(ImmutableArray<BlobRange> ranges, Func<BlobRang
         BlobRange begun = ranges[_next - _asked.Count];
         _current?.Dispose();
         _current = null;
-        _current = _asked.Dequeue().GetAwaiter().GetResult();
-        (_position, _end) = (begun.From, begun.End);
+        try
+        {
+            _current = _asked.Dequeue().GetAwaiter().GetResult();
+            (_position, _end) = (begun.From, begun.End);
+        }
+        catch (NoRangesException)
+        {
+            BeginWhole();
+        }
+    }
+
+    /// <summary>Asks for all of the blob in place of the parts that are left.</summary>
+    private void BeginWhole()
+    {
+        Dispose();
+        _next = ranges.Length;
+        _current = fetch(new(0, size)).GetAwaiter().GetResult();
+        (_position, _end) = (0, size);
     }
 
     private sealed class Part(BlobRanges blob, long end) : ReadOnlyStream
     {
-        public override int Read(Span<byte> buffer)
-        {
-            int read = blob._current!.Read(buffer[..(int)Math.Min(buffer.Length, end - blob._position)]);
-            blob._position += read;
-            return read;
-        }
+        public override int Read(Span<byte> buffer) => blob.Read(buffer[..(int)Math.Min(buffer.Length, end - blob._position)]);
     }
 }

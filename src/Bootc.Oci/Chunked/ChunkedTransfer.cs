@@ -38,7 +38,7 @@ internal static class ChunkedTransfer
 
             // With the requests that it takes, little less is no gain; and a whole blob can be taken up where it was interrupted.
             return missing.Sum(range => range.Length) + blob.Tail.Length < layer.Blob.Size / 5 * 4
-                ? new ChunkedLayer(layer, tables.Toc, LayerCompression.OpenZstd(new MemoryStream(tables.TarSplit), "tar-split", ChunkedBlob.MaxTables), local, new BlobRanges(missing, fetch))
+                ? new ChunkedLayer(layer, tables.Toc, LayerCompression.OpenZstd(new MemoryStream(tables.TarSplit), "tar-split", ChunkedBlob.MaxTables), local, new BlobRanges(missing, layer.Blob.Size, fetch))
                 : null;
         }
         catch (NoRangesException)

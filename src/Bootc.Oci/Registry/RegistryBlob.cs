@@ -157,14 +157,14 @@ internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobR
                 await ConnectAsync();
                 return;
             }
-            catch (Exception e) when (MayPass(e) && e is not NoRangesException)
+            catch (Exception e) when (MayPass(e))
             {
                 await PauseAsync(e);
             }
         }
     }
 
-    private static bool MayPass(Exception e) => e is IOException and not RegistryException or HttpRequestException;
+    private static bool MayPass(Exception e) => e is IOException and not (RegistryException or NoRangesException) or HttpRequestException;
 
     /// <summary>Waits before another try, unless there were enough of them that got no further.</summary>
     private async Task PauseAsync(Exception failure)

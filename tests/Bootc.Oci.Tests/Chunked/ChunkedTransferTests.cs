@@ -58,6 +58,46 @@ public sealed class ChunkedTransferTests : IAsyncLifetime
         (await PullAsync(blob, annotations)).Should().Equal(_layer.Tar);
     }
 
+    /// <summary>A registry behind which another one takes over, or a cache that is asked for more than it likes.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_missing_is_taken_out_of_the_whole_where_a_registry_gives_no_more_parts(bool breaksOff)
+    {
+        (byte[] blob, JsonObject annotations) = _layer.Finish();
+        _registry.Before = async context =>
+        {
+            if (!context.Request.Path.Value!.EndsWith($"{Digest.Sha256(blob)}", StringComparison.Ordinal)
+                || context.Request.GetTypedHeaders().Range?.Ranges.Single() is not { From: { } from, To: { } to }
+                || from > _layer[4]["offset"]!.GetValue<int>())
+            {
+                return false;
+            }
+
+            bool isFirst = from == _layer[0]["offset"]!.GetValue<int>();
+            if (!isFirst)
+            {
+                context.Request.Headers.Remove("Range");
+            }
+            else if (breaksOff)
+            {
+                context.Response.StatusCode = 206;
+                context.Response.Headers.ContentRange = $"bytes {from}-{to}/{blob.Length}";
+                await context.Response.Body.WriteAsync(blob.AsMemory((int)from, 1000));
+                await context.Response.Body.FlushAsync();
+                await Task.Delay(100);
+                context.Abort();
+                return true;
+            }
+
+            return false;
+        };
+
+        (await PullAsync(blob, annotations)).Should().Equal(_layer.Tar);
+
+        RequestsOf(blob).Count(range => range is null).Should().Be(1, "all of it is asked for once");
+    }
+
     /// <summary>Memory of that size is not to be taken because an annotation says so.</summary>
     [Fact]
     public async Task All_of_it_is_asked_for_where_its_table_is_said_to_be_large()
