@@ -145,9 +145,17 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
         RequireWithinLimit(image.Layers.Length, wanted, unfinished is null ? null : new PartialBlobs(unfinished.Folder));
 
         // The largest first: it decides how long all of them take.
-        ParallelOptions options = new() { MaxDegreeOfParallelism = LayersAtOnce, CancellationToken = cancellationToken };
-        await Parallel.ForEachAsync(missing.OrderByDescending(next => next.Layer.Blob.Size), options, async (next, cancellation) =>
-            Add(next.Layer, await ImportLayerAsync(source, next.Layer, next.What, unfinished, cancellation)));
+        ParallelOptions options = new() { MaxDegreeOfParallelism = LayersAtOnce, CancellationToken = inOrder.Ended };
+        try
+        {
+            await Parallel.ForEachAsync(missing.OrderByDescending(next => next.Layer.Blob.Size), options, async (next, cancellation) =>
+                Add(next.Layer, await ImportLayerAsync(source, next.Layer, next.What, unfinished, cancellation)));
+        }
+        catch (OperationCanceledException) when (inOrder.Ended.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return []; // what they cannot be applied for is told by whoever waits for the tree
+        }
+
         return [.. image.Layers.Select(layer => imported[layer.DiffId])];
 
         void Add(ImageLayer layer, ObjectId stored)

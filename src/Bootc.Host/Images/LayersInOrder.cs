@@ -25,6 +25,9 @@ internal sealed class LayersInOrder : IAsyncDisposable
         Applied = ApplyAsync();
     }
 
+    /// <summary>Cancelled with the import, and where a layer cannot be applied: the others are of no use then.</summary>
+    public CancellationToken Ended => _ended.Token;
+
     /// <summary>The tree of all layers. A layer that does not fit is an <see cref="InvalidDataException"/> that names it.</summary>
     public Task<FileTree> Applied { get; }
 
@@ -48,6 +51,19 @@ internal sealed class LayersInOrder : IAsyncDisposable
     }
 
     private async Task<FileTree> ApplyAsync()
+    {
+        try
+        {
+            return await ApplyAllAsync();
+        }
+        catch
+        {
+            await _ended.CancelAsync();
+            throw;
+        }
+    }
+
+    private async Task<FileTree> ApplyAllAsync()
     {
         LayerApplier applier = new();
         foreach ((int index, ImageLayer layer) in _image.Layers.Index())

@@ -199,6 +199,23 @@ public sealed class ImageImporterTests : IDisposable
     }
 
     [Fact]
+    public async Task Nobody_waits_for_the_other_layers_where_one_cannot_be_applied()
+    {
+        _layout.AddLayer([.. TestLayout.Skeleton, TestLayout.File("none/x")]).AddLayer([TestLayout.File("usr/two")]).Finish();
+        using OciLayout layout = OciLayout.Open(_layout.Folder);
+        using Repository repository = Open();
+        using BreakingSource source = new(layout, () => false, new InvalidOperationException());
+        using CancellationTokenSource forever = new(TimeSpan.FromMinutes(1));
+
+        BootcException refusal = (await FluentActions.Awaiting(() => new ImageImporter(repository, Steps.Silent).ImportAsync(source, forever.Token))
+            .Should().ThrowAsync<BootcException>().WithMessage("Applying the layers")).Which;
+
+        refusal.InnerException!.Message.Should().Match("layer 1 (sha256:*): \"none/x\" has no directory to be in*");
+        ShouldHoldNothingByName();
+        NamesIn(".").Should().NotContain("partial", "nobody is to go on with it");
+    }
+
+    [Fact]
     public async Task Refuses_an_image_for_another_machine()
     {
         _layout.AddLayer(TestLayout.Skeleton).Finish(architecture: "s390x");
