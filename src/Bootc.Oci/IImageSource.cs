@@ -15,6 +15,9 @@ public interface IImageSource : IDisposable
 
     /// <summary>As the other one, from a place that is slow enough to do without transferring what need not be.</summary>
     ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, LayerTransfer transfer, CancellationToken cancellationToken) => OpenLayerAsync(layer, cancellationToken);
+
+    /// <summary>Says that a layer was not what it should be; false where it would come from the same place again.</summary>
+    bool TryElsewhere(ImageLayer layer) => false;
 }
 
 /// <summary>What helps a transfer.</summary>

@@ -219,43 +219,38 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
     private async Task<ObjectId> ReadLayerAsync(
         IImageSource source, ImageLayer layer, PartialBlobs? partial, StepMeter meter, CancellationToken cancellationToken)
     {
-        WatchedContent ofOthers = new(_folders);
-        try
-        {
-            return await ReadLayerAsync(source, layer, new LayerTransfer(partial, new LocalContents(_stored, ofOthers)), meter, cancellationToken);
-        }
-        catch (Exception e) when (ofOthers.WasRead && MayBeOfContent(e))
-        {
-            // What is in folders of others may have changed or gone since it was found, which says nothing of the image.
-            return await ReadLayerAsync(source, layer, new LayerTransfer(partial, _stored), meter, cancellationToken);
-        }
-    }
-
-    /// <summary>Whether a layer may have failed by content that was here, and not by what was fetched or by the disk it is stored on.</summary>
-    private static bool MayBeOfContent(Exception e) => e is InvalidDataException || (e is IOException and not RegistryException && !Failure.IsNoSpace(e));
-
-    private async Task<ObjectId> ReadLayerAsync(
-        IImageSource source, ImageLayer layer, LayerTransfer transfer, StepMeter meter, CancellationToken cancellationToken)
-    {
-        for (bool goesOn = transfer.Partial?.Contains(layer.Blob) == true; ; goesOn = false)
+        WatchedContent? ofOthers = new(_folders);
+        LayerTransfer transfer = new(partial, new LocalContents(_stored, ofOthers));
+        bool goesOn = partial?.Contains(layer.Blob) == true;
+        while (true)
         {
             try
             {
                 using LayerStream stream = await source.OpenLayerAsync(layer, transfer, cancellationToken);
                 return await _layers.AddAsync(stream, meter, cancellationToken);
             }
+            catch (Exception e) when (ofOthers is { WasRead: true } && MayBeOfContent(e))
+            {
+                // What is in folders of others may have changed or gone since it was found, which says nothing of the image.
+                ofOthers = null;
+                transfer = transfer with { Local = _stored };
+            }
             catch (InvalidDataException)
             {
-                transfer.Partial?.Remove(layer.Blob);
-                if (!goesOn)
+                // What was kept may have been damaged since, by a power cut for instance; without it all of the layer is fetched.
+                partial?.Remove(layer.Blob);
+                if (!goesOn && !source.TryElsewhere(layer))
                 {
                     throw;
                 }
 
-                // What was kept may have been damaged since, by a power cut for instance; without it all of the layer is fetched.
+                goesOn = false;
             }
         }
     }
+
+    /// <summary>Whether a layer may have failed by content that was here, and not by what was fetched or by the disk it is stored on.</summary>
+    private static bool MayBeOfContent(Exception e) => e is InvalidDataException || (e is IOException and not RegistryException && !Failure.IsNoSpace(e));
 
     /// <summary>The images of a tree in all formats that the repository asks for, the default first.</summary>
     private ImmutableArray<(ErofsVersion Version, ObjectId Id)> WriteImages(FileTree tree) =>

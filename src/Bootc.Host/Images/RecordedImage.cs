@@ -35,6 +35,8 @@ internal sealed class RecordedImage(Repository repository, ImageReference refere
         return await Source().OpenLayerAsync(layer, cancellationToken);
     }
 
+    public bool TryElsewhere(ImageLayer layer) => _source?.TryElsewhere(layer) == true;
+
     public void Dispose() => _source?.Dispose();
 
     /// <summary>An image as its repository has it; what is missing there or damaged fails as what reads it does.</summary>

@@ -25,6 +25,8 @@ internal sealed class VouchedSource(IImageSource source, Func<CancellationToken,
         return await source.OpenLayerAsync(layer, transfer, cancellationToken);
     }
 
+    public bool TryElsewhere(ImageLayer layer) => source.TryElsewhere(layer);
+
     /// <summary>Nothing: the source is whose it was.</summary>
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Net;
 using Bootc.Oci.Chunked;
@@ -16,6 +17,10 @@ public sealed class RegistryImage : IImageSource
     private readonly ImageName _name;
     private readonly Platform _platform;
     private readonly RegistryClient[] _clients;
+
+    // Who gave a layer last, and whom else to ask for it where that was wrong.
+    private readonly ConcurrentDictionary<ImageLayer, RegistryClient> _givers = [];
+    private readonly ConcurrentDictionary<ImageLayer, RegistryClient[]> _others = [];
 
     private RegistryImage(ImageName name, Platform platform, RegistryClient[] clients)
     {
@@ -43,20 +48,32 @@ public sealed class RegistryImage : IImageSource
     }
 
     public async ValueTask<ResolvedImage> ResolveAsync(CancellationToken cancellationToken) =>
-        await FirstOfAsync(client => ResolveAsync(client, cancellationToken));
+        await FirstOfAsync(_clients, client => ResolveAsync(client, cancellationToken));
 
     public ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken) => OpenLayerAsync(layer, new(), cancellationToken);
 
     public async ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, LayerTransfer transfer, CancellationToken cancellationToken) =>
         await TryOpenChunkedAsync(layer, transfer, cancellationToken)
-        ?? (LayerStream)new BlobLayer(await FirstOfAsync(client => RegistryBlob.OpenAsync(client, layer.Blob, transfer.Partial, cancellationToken)), layer);
+        ?? (LayerStream)new BlobLayer(
+            await FirstOfAsync(layer, client => RegistryBlob.OpenAsync(client, layer.Blob, transfer.Partial, cancellationToken)), layer);
+
+    public bool TryElsewhere(ImageLayer layer)
+    {
+        if (!_givers.TryGetValue(layer, out RegistryClient? giver) || giver == _clients[^1])
+        {
+            return false;
+        }
+
+        _others[layer] = Array.FindAll(ClientsFor(layer), client => client != giver);
+        return true;
+    }
 
     /// <summary>The signatures that are attached to a manifest, verified by nobody yet; none where nobody who may be asked has any.</summary>
     public async ValueTask<ImmutableArray<SigstoreSignature>> ReadSignaturesAsync(Digest manifest, CancellationToken cancellationToken)
     {
         try
         {
-            return await FirstOfAsync(client => ReadSignaturesAsync(client, manifest, cancellationToken));
+            return await FirstOfAsync(_clients, client => ReadSignaturesAsync(client, manifest, cancellationToken));
         }
         catch (RegistryException e) when (e.Status == HttpStatusCode.NotFound)
         {
@@ -68,16 +85,25 @@ public sealed class RegistryImage : IImageSource
 
     private async Task<ChunkedLayer?> TryOpenChunkedAsync(ImageLayer layer, LayerTransfer transfer, CancellationToken cancellationToken) =>
         transfer.Local is { } local && transfer.Partial?.Contains(layer.Blob) != true
-            ? await FirstOfAsync(client => ChunkedTransfer.TryOpenAsync(
+            ? await FirstOfAsync(layer, client => ChunkedTransfer.TryOpenAsync(
                 layer, local, range => RegistryBlob.OpenAsync(client, layer.Blob, range, cancellationToken), cancellationToken))
             : null;
 
+    private RegistryClient[] ClientsFor(ImageLayer layer) => _others.GetValueOrDefault(layer, _clients);
+
+    private Task<T> FirstOfAsync<T>(ImageLayer layer, Func<RegistryClient, Task<T>> ask) =>
+        FirstOfAsync(ClientsFor(layer), client =>
+        {
+            _givers[layer] = client;
+            return ask(client);
+        });
+
     // Mirrors may lack what they are asked for, or be down; only what the registry itself says is final. Who did not answer is asked last from then on:
     // to wait for that takes minutes.
-    private async Task<T> FirstOfAsync<T>(Func<RegistryClient, Task<T>> ask)
+    private async Task<T> FirstOfAsync<T>(RegistryClient[] clients, Func<RegistryClient, Task<T>> ask)
     {
         List<Exception> failures = [];
-        RegistryClient[] inOrder = [.. _clients.Where(client => !client.IsSilent), .. _clients.Where(client => client.IsSilent)];
+        RegistryClient[] inOrder = [.. clients.Where(client => !client.IsSilent), .. clients.Where(client => client.IsSilent)];
         foreach (RegistryClient client in inOrder)
         {
             try

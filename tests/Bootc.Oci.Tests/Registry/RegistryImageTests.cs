@@ -760,6 +760,29 @@ public sealed class RegistryImageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_mirror_that_gave_another_blob_is_not_asked_for_it_again_and_the_registry_has_the_last_word()
+    {
+        await using LoopbackRegistry mirror = await LoopbackRegistry.StartAsync(_registry.Content);
+        mirror.ServeBlob($"{_registry.LayerDigest}", [.. _registry.Layer[..^1], 1]);
+        using RegistryImage source = OpenMirrored(mirror, new MirrorTable { Location = $"{mirror.Host}/os" });
+        ResolvedImage image = await source.ResolveAsync(default);
+        ImageLayer layer = image.Layers.Single();
+
+        await FluentActions.Awaiting(() => ReadAsync()).Should().ThrowAsync<InvalidDataException>().WithMessage("blob sha256:* has digest sha256:*");
+        source.TryElsewhere(layer).Should().BeTrue();
+        (await ReadAsync()).Should().Equal(_registry.Layer);
+        source.TryElsewhere(layer).Should().BeFalse();
+
+        async Task<byte[]> ReadAsync()
+        {
+            using Stream stream = await source.OpenLayerAsync(layer, default);
+            using MemoryStream tar = new();
+            stream.CopyTo(tar);
+            return tar.ToArray();
+        }
+    }
+
+    [Fact]
     public async Task A_mirror_that_does_not_answer_is_waited_for_once()
     {
         using TcpListener mirror = new(IPAddress.Loopback, 0);

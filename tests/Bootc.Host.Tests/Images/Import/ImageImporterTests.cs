@@ -6,6 +6,7 @@ using Bootc.Host.Images;
 using Bootc.Linux;
 using Bootc.Oci;
 using Bootc.Oci.Layers;
+using Bootc.Oci.Registry;
 using Bootc.Oci.Sources;
 using Bootc.Testing;
 
@@ -285,6 +286,40 @@ public sealed class ImageImporterTests : IDisposable
         await ImportAsync();
 
         NamesIn(".").Should().BeEquivalentTo("meta.json", "objects", "streams", "images");
+    }
+
+    [Theory]
+    [InlineData(false, null)]
+    [InlineData(true, "blob sha256:* has digest sha256:*")]
+    public async Task A_blob_that_a_mirror_has_damaged_comes_from_the_registry(bool isDamagedThere, string? refusal)
+    {
+        _layout.AddLayer(TestLayout.Skeleton).Finish();
+        using LayoutRegistry mirror = LayoutRegistry.Start(Path.Join(_folder.FullName, "mirror"));
+        await LabProgram.RunAsync("cp", ["-r", _layout.Folder, mirror.Layout]);
+        foreach (string blob in (string[])[_layout.BlobPath(0).Replace(_layout.Folder, mirror.Layout), .. isDamagedThere ? [_layout.BlobPath(0)] : Array.Empty<string>()])
+        {
+            byte[] damaged = File.ReadAllBytes(blob);
+            damaged[9] ^= 1;
+            File.WriteAllBytes(blob, damaged);
+        }
+
+        using LayoutRegistry registry = LayoutRegistry.Start(_layout.Folder);
+        RegistryTable table = new() { Location = registry.Host, Insecure = true, Mirrors = [new() { Location = mirror.Host, Insecure = true }] };
+        ImageName.TryParse($"{registry.Host}/os/edge:stable", out ImageName? name).Should().BeTrue();
+        using RegistryImage source = RegistryImage.Open(name!, registry.Access with { Config = RegistriesConfig.Of([new("registries.conf") { Registries = [table] }]) });
+        using Repository repository = Open();
+        Func<Task<ImportedImage>> importing = () => new ImageImporter(repository, Steps.Silent).ImportAsync(source, default);
+
+        if (refusal is null)
+        {
+            (await importing()).Files.FindFile("/usr/large")!.Size.Should().Be(1000);
+        }
+        else
+        {
+            (await importing.Should().ThrowAsync<BootcException>()).Which.InnerException!.Message.Should().Match(refusal);
+        }
+
+        mirror.Asked.Should().ContainSingle(path => path.EndsWith(Path.GetFileName(_layout.BlobPath(0))));
     }
 
     [Theory]
