@@ -213,7 +213,7 @@ public sealed class ObjectStore
     }
 
     /// <summary>Whether the digest that the kernel enforces is this one; null where it enforces none.</summary>
-    internal static bool? MeasuresAs(Fd file, ObjectId id) =>
+    public static bool? MeasuresAs(Fd file, ObjectId id) =>
         FsVerity.TryMeasure(file) is var (algorithm, digest)
             ? algorithm == (uint)id.Algorithm && id.Digest.SequenceEqual(digest)
             : null;

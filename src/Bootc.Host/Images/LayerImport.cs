@@ -109,17 +109,24 @@ internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMe
         }
     }
 
-    /// <summary>An object that was found by the digest of its content: it is read for the layer's sake, and stays as it is.</summary>
+    /// <summary>
+    /// An object that was found by the digest of its content: it is read for the layer's sake, and stays as it is. One whose content is not what its
+    /// name says, so that it was edited where it lies, is stored anew, by the name that it should have.
+    /// </summary>
     private ObjectId TakeObject(LocalContent local, long size)
     {
         using Fd file = local.File;
+        ObjectId named = ObjectId.TryParse(local.Key, out ObjectId? id) ? id : throw new InvalidOperationException($"{local.Key} is no object");
+        VerityHasher? hasher = ObjectStore.MeasuresAs(file, named) is null ? new(objects.Algorithm) : null;
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
         try
         {
             for (long left = size; left > 0;)
             {
                 int read = file.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, left)));
-                Account(buffer.AsSpan(0, read > 0 ? read : throw new InvalidDataException($"{file.Path} became shorter while it was read")));
+                ReadOnlySpan<byte> content = buffer.AsSpan(0, read > 0 ? read : throw new InvalidDataException($"{file.Path} became shorter while it was read"));
+                hasher?.Append(content);
+                Account(content);
                 left -= read;
             }
         }
@@ -129,7 +136,13 @@ internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMe
         }
 
         _tar.ContentWasTaken();
-        return ObjectId.TryParse(local.Key, out ObjectId? id) ? id : throw new InvalidOperationException($"{local.Key} is no object");
+        ObjectId found = hasher?.Finish() ?? named;
+        if (!found.Equals(named) && !objects.EnsureFrom(file, size).Equals(found))
+        {
+            throw new InvalidDataException($"{file.Path} changed while it was read");
+        }
+
+        return found;
     }
 
     private int ReadTar(Span<byte> buffer)

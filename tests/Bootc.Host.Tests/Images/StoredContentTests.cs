@@ -1,10 +1,13 @@
+using System.Formats.Tar;
 using System.Text;
+using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Host.Images;
 using Bootc.Host.Tests.Images.Import;
 using Bootc.Linux;
 using Bootc.Oci;
 using Bootc.Oci.Chunked;
+using Bootc.Oci.Layers;
 using Bootc.Oci.Sources;
 using Bootc.Testing;
 
@@ -78,6 +81,33 @@ public sealed class StoredContentTests : IAsyncLifetime
         stored.Contains(DigestOf(Small)).Should().BeFalse();
     }
 
+    /// <summary>Or an image would be published that refers to it by a name which is not its digest.</summary>
+    [Fact]
+    public async Task A_content_that_was_edited_where_it_lies_is_stored_by_the_name_that_it_should_have()
+    {
+        string edited = new('y', 1000);
+        string file;
+        using (Repository repository = Open())
+        {
+            file = Path.Join(_folder.FullName, "repo/objects", repository.Objects.Ensure(Encoding.UTF8.GetBytes(Large)).ObjectPath);
+            File.WriteAllText(file, edited);
+        }
+
+        using Repository opened = Open();
+        StoredContent stored = new(opened);
+        Find(stored, edited);
+        using TakingLayer layer = new(edited, stored);
+
+        ObjectId id = await Steps.Silent.RunAsync("Importing", null, meter => new LayerStore(opened).AddAsync(layer, meter, default));
+
+        layer.Taken.Should().BeTrue();
+        using SplitStreamReader stream = SplitStreamReader.Open(opened.Objects, id);
+        ObjectId content = stream.ObjectReferences.Should().ContainSingle().Which;
+        content.Should().Be(VerityHasher.Hash(opened.Algorithm, Encoding.UTF8.GetBytes(edited)));
+        opened.Objects.IsWhole(content).Should().BeTrue();
+        File.ReadAllText(file).Should().Be(edited, "what is there is left to whoever looks for damage");
+    }
+
     private static void Find(StoredContent stored, params string[] contents) =>
         stored.Find(contents.Select(content => (DigestOf(content), (long)content.Length)), default);
 
@@ -93,5 +123,48 @@ public sealed class StoredContentTests : IAsyncLifetime
     {
         using Dir folder = Dir.Open(_folder.FullName);
         return Repository.Ensure(folder, "repo", VerityMode.Optional);
+    }
+
+    /// <summary>A layer of one file, the content of which is taken from where it lies.</summary>
+    private sealed class TakingLayer : LayerStream
+    {
+        private readonly ILocalContent _local;
+        private readonly Digest _content;
+        private readonly MemoryStream _tar;
+
+        public TakingLayer(string content, ILocalContent local)
+            : this(TarOf(content), content, local)
+        {
+        }
+
+        private TakingLayer(MemoryStream tar, string content, ILocalContent local)
+            : base(new(Digest.Sha256(tar.ToArray())), Limits.LayerSize)
+        {
+            (_tar, _content, _local) = (tar, DigestOf(content), local);
+        }
+
+        public bool Taken { get; private set; }
+
+        protected override int ReadTar(Span<byte> buffer) => _tar.Read(buffer);
+
+        protected override LocalContent? TakeLocal(long size)
+        {
+            LocalContent? taken = _local.TryTake(_content);
+            Taken = taken is not null;
+            _tar.Position += Taken ? size : 0;
+            return taken;
+        }
+
+        private static MemoryStream TarOf(string content)
+        {
+            MemoryStream tar = new();
+            using (TarWriter writer = new(tar, leaveOpen: true))
+            {
+                writer.WriteEntry(TestLayout.File("f", content));
+            }
+
+            tar.Position = 0;
+            return tar;
+        }
     }
 }
