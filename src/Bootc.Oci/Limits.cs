@@ -55,7 +55,7 @@ public static class Limits
     public const int XattrValue = 64 << 10;
 
     /// <summary>
-    /// Entries of all layers of an image together. Twice what the largest have; each takes some 350 bytes of memory until its image is written.
+    /// Entries of all layers of an image together. Twice what the largest have; each takes some 300 bytes of memory until its image is written.
     /// </summary>
     public const int ImageEntries = 1_000_000;
 

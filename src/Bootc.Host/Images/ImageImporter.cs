@@ -221,7 +221,7 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
     {
         WatchedContent? ofOthers = new(_folders);
         LayerTransfer transfer = new(partial, new LocalContents(_stored, ofOthers));
-        bool goesOn = partial?.Contains(layer.Blob) == true;
+        bool goesOn = partial?.ContainsAnyOf(layer.Blob) == true;
         while (true)
         {
             try

@@ -1,4 +1,5 @@
 using Bootc.Oci.Layers;
+using Bootc.Oci.Registry;
 using Bootc.Oci.Sources;
 
 namespace Bootc.Oci.Chunked;
@@ -13,6 +14,7 @@ internal sealed class ChunkedLayer : LayerStream
     private readonly TarSplitReader _records;
     private readonly IEnumerator<ChunkedFile> _files;
     private readonly ILocalContent _local;
+    private readonly PartialBlobs? _partial;
     private readonly BlobRanges _ranges;
 
     private ReadOnlyMemory<byte> _segment;
@@ -24,14 +26,16 @@ internal sealed class ChunkedLayer : LayerStream
     /// <param name="toc">Its files.</param>
     /// <param name="tarSplit">Its tar-split data, unpacked; the layer owns it.</param>
     /// <param name="local">Contents that are here.</param>
+    /// <param name="partial">Beginnings of large ones that are here, and are added to; null for none.</param>
     /// <param name="ranges">The rest, which the layer owns.</param>
-    public ChunkedLayer(ImageLayer layer, TableOfContents toc, Stream tarSplit, ILocalContent local, BlobRanges ranges)
+    public ChunkedLayer(ImageLayer layer, TableOfContents toc, Stream tarSplit, ILocalContent local, PartialBlobs? partial, BlobRanges ranges)
         : base(layer.DiffId, Limits.Unpacked(layer.Blob.Size))
     {
         _layer = layer;
         _records = new(tarSplit);
         _files = toc.Files.AsEnumerable().GetEnumerator();
         _local = local;
+        _partial = partial;
         _ranges = ranges;
     }
 
@@ -108,7 +112,18 @@ internal sealed class ChunkedLayer : LayerStream
     }
 
     private Stream OpenContent() =>
-        _local.Contains(_file.Content) ? _local.Read(_file.Content) : LayerCompression.OpenZstd(_ranges.Open(_file.Offset, _file.End), "layer");
+        _local.Contains(_file.Content) ? _local.Read(_file.Content) : LayerCompression.OpenZstd(OpenPlace(_file.Place), "layer");
+
+    private Stream OpenPlace(BlobRange place)
+    {
+        if (_partial?.TryOpen(_layer.Blob, place) is not { } kept)
+        {
+            return _ranges.Open(place.From, place.End);
+        }
+
+        long missing = place.From + kept.Kept;
+        return new KeptFile(kept, missing < place.End ? _ranges.Open(missing, place.End) : Null);
+    }
 
     private void OnContent(int length)
     {
@@ -121,4 +136,43 @@ internal sealed class ChunkedLayer : LayerStream
     }
 
     private InvalidDataException Broken(string how) => new($"layer {_layer.Blob.Digest} contradicts itself: {how}");
+
+    /// <summary>A file of which the beginning may be here: that, and then the rest, which is kept as it arrives.</summary>
+    private sealed class KeptFile(PartialBlob kept, Stream rest) : ReadOnlyStream
+    {
+        public override int Read(Span<byte> buffer)
+        {
+            int read = ReadKept(buffer);
+            if (read == 0)
+            {
+                read = rest.Read(buffer);
+                kept.Append(buffer[..read]);
+            }
+
+            return read;
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+            {
+                kept.Dispose();
+            }
+
+            base.Dispose(disposing);
+        }
+
+        private int ReadKept(Span<byte> buffer)
+        {
+            try
+            {
+                return kept.Read(buffer);
+            }
+            catch (IOException e)
+            {
+                // It was not asked for: whoever reads the layer does so once more, without it.
+                throw new InvalidDataException($"what was kept of a layer cannot be read: {e.Message}", e);
+            }
+        }
+    }
 }

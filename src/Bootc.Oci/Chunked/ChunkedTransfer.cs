@@ -13,12 +13,13 @@ internal static class ChunkedTransfer
     /// <summary>Starts the transfer.</summary>
     /// <param name="layer">The layer.</param>
     /// <param name="local">What is here.</param>
+    /// <param name="partial">What is kept of large files for the next time; null for nothing.</param>
     /// <param name="fetch">Asks for a part of its blob.</param>
     /// <param name="cancellationToken">Stops looking for what is here.</param>
     /// <returns>The layer; null where it is to be fetched as a whole.</returns>
     /// <exception cref="InvalidDataException">What it says of itself is wrong.</exception>
     public static async Task<ChunkedLayer?> TryOpenAsync(
-        ImageLayer layer, ILocalContent local, Func<BlobRange, Task<RegistryBlob>> fetch, CancellationToken cancellationToken)
+        ImageLayer layer, ILocalContent local, PartialBlobs? partial, Func<BlobRange, Task<RegistryBlob>> fetch, CancellationToken cancellationToken)
     {
         if (ChunkedBlob.TryRead(layer.Blob) is not { IsModest: true } blob)
         {
@@ -34,17 +35,20 @@ internal static class ChunkedTransfer
 
             ImmutableArray<ChunkedFile> files = tables.Toc.Files;
             local.Find(files.Select(file => (file.Content, file.Size)), cancellationToken);
-            ImmutableArray<BlobRange> missing = RangePlan.Join([.. files.Where(file => !local.Contains(file.Content)).Select(file => new BlobRange(file.Offset, file.End))]);
+            ImmutableArray<BlobRange> missing = RangePlan.Join(
+                [.. files.Where(file => !local.Contains(file.Content)).Select(file => MissingOf(file.Place)).Where(range => range.Length > 0)]);
 
             // With the requests that it takes, little less is no gain; and a whole blob can be taken up where it was interrupted.
             return missing.Sum(range => range.Length) + blob.Tail.Length < layer.Blob.Size / 5 * 4
-                ? new ChunkedLayer(layer, tables.Toc, LayerCompression.OpenZstd(new MemoryStream(tables.TarSplit), "tar-split", ChunkedBlob.MaxTables), local, new BlobRanges(missing, layer.Blob.Size, fetch))
+                ? new ChunkedLayer(layer, tables.Toc, LayerCompression.OpenZstd(new MemoryStream(tables.TarSplit), "tar-split", ChunkedBlob.MaxTables), local, partial, new BlobRanges(missing, layer.Blob.Size, fetch))
                 : null;
         }
         catch (NoRangesException)
         {
             return null;
         }
+
+        BlobRange MissingOf(BlobRange file) => file with { From = file.From + (partial?.BytesOf(layer.Blob, file) ?? 0) };
     }
 
     /// <summary>Null where it says nothing of use. What was read is not held any longer than this takes, but for the tar-split data.</summary>

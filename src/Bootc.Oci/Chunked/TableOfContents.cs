@@ -9,7 +9,11 @@ namespace Bootc.Oci.Chunked;
 /// <param name="Size">Of its content, in bytes.</param>
 /// <param name="Offset">Where the zstd frames that hold it begin in the blob.</param>
 /// <param name="End">Where they end.</param>
-internal readonly record struct ChunkedFile(Digest Content, long Size, long Offset, long End);
+internal readonly record struct ChunkedFile(Digest Content, long Size, long Offset, long End)
+{
+    /// <summary>All of these frames.</summary>
+    public BlobRange Place => new(Offset, End);
+}
 
 /// <summary>What files a layer has, and where in its blob; of all else that it says its tar speaks.</summary>
 internal sealed record TableOfContents(ImmutableArray<ChunkedFile> Files, Digest TarSplitDigest)

@@ -1,9 +1,10 @@
 using Bootc.Linux;
+using Bootc.Oci.Chunked;
 
 namespace Bootc.Oci.Registry;
 
 /// <summary>
-/// Blobs as far as they have arrived, in files named by their digests: a pull that was interrupted goes on where it stopped. Nothing vouches for them until
+/// Blobs, and large files of those that are fetched in parts, as far as they have arrived, in files named by their digests: a pull that was interrupted goes on where it stopped. Nothing vouches for them until
 /// all of a blob was verified, so a blob that turns out to be another one is to be removed here. What cannot be read or kept is fetched as if it were
 /// not there: whoever has the registry needs none of this.
 /// </summary>
@@ -11,40 +12,50 @@ namespace Bootc.Oci.Registry;
 public sealed class PartialBlobs(Dir folder)
 {
     private const int RoomFactor = 2;
+    private const int SmallPart = 4 << 20;
 
     /// <summary>What takes less time to fetch need not survive a power cut, and is gone before it was ever written to the disk.</summary>
     public static TimeSpan SyncAfter { get; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Whether some of a blob is there.</summary>
+    /// <summary>Whether the beginning of a blob is there.</summary>
     public bool Contains(Descriptor blob) => BytesOf(blob) > 0;
 
+    /// <summary>Whether anything of a blob is there, be it the beginning of a part of it.</summary>
+    public bool ContainsAnyOf(Descriptor blob) => FilesOf(blob).Length > 0;
+
     /// <summary>Bytes of a blob that are there; a file with more than all of them has none.</summary>
-    public long BytesOf(Descriptor blob) => TryStatus(blob) is { Kind: FileKind.Regular } file && file.Size <= blob.Size ? file.Size : 0;
+    public long BytesOf(Descriptor blob) => BytesOf(NameOf(blob), blob.Size);
 
     /// <summary>Forgets a blob, as it is not needed any more, or not what it should be. What cannot be removed stays, and may be found again.</summary>
-    public void Remove(Descriptor blob)
-    {
-        try
-        {
-            folder.TryRemoveTree(NameOf(blob));
-        }
-        catch (SyscallException)
-        {
-            // A disk that does not even remove it is to fail a pull only where the pull itself writes.
-        }
-    }
+    public void Remove(Descriptor blob) => Array.ForEach(FilesOf(blob), Remove);
+
+    /// <summary>Bytes of a part of a blob that are there, from its beginning on.</summary>
+    internal long BytesOf(Descriptor blob, BlobRange part) => BytesOf(NameOf(blob, part), part.Length);
 
     /// <summary>Null where the disk has less than twice the room that the blob takes, or where there is something that cannot be opened.</summary>
-    internal PartialBlob? TryOpen(Descriptor blob)
+    internal PartialBlob? TryOpen(Descriptor blob) => TryOpen(NameOf(blob), blob.Size);
+
+    /// <summary>As the other one; null also for a part that is soon fetched again.</summary>
+    internal PartialBlob? TryOpen(Descriptor blob, BlobRange part) =>
+        part.Length > SmallPart ? TryOpen(NameOf(blob, part), part.Length) : null;
+
+    private static string NameOf(Descriptor blob) => blob.Digest.ToString();
+
+    // A file of a zstd:chunked layer, which has its place in each import; the ranges that are asked for depend on what is here.
+    private static string NameOf(Descriptor blob, BlobRange part) => $"{blob.Digest}.{part.From}-{part.End}";
+
+    private long BytesOf(string name, long size) => TryStatus(name) is { Kind: FileKind.Regular } file && file.Size <= size ? file.Size : 0;
+
+    private PartialBlob? TryOpen(string name, long size)
     {
         try
         {
-            if (TryStatus(blob) is { Kind: not FileKind.Regular })
+            if (TryStatus(name) is { Kind: not FileKind.Regular })
             {
-                Remove(blob);
+                Remove(name);
             }
 
-            return folder.FreeBytes / RoomFactor < blob.Size && !Contains(blob) ? null : new(folder.EnsureFile(NameOf(blob), 0x180), blob.Size); // 0600
+            return folder.FreeBytes / RoomFactor < size && BytesOf(name, size) == 0 ? null : new(folder.EnsureFile(name, 0x180), size); // 0600
         }
         catch (IOException)
         {
@@ -52,11 +63,23 @@ public sealed class PartialBlobs(Dir folder)
         }
     }
 
-    private FileStatus? TryStatus(Descriptor blob)
+    private string[] FilesOf(Descriptor blob)
     {
         try
         {
-            return folder.TryStatus(NameOf(blob));
+            return [.. folder.Entries().Select(entry => entry.Text).Where(name => name == NameOf(blob) || name.StartsWith($"{NameOf(blob)}.", StringComparison.Ordinal))];
+        }
+        catch (SyscallException)
+        {
+            return [];
+        }
+    }
+
+    private FileStatus? TryStatus(string name)
+    {
+        try
+        {
+            return folder.TryStatus(name);
         }
         catch (SyscallException)
         {
@@ -64,7 +87,17 @@ public sealed class PartialBlobs(Dir folder)
         }
     }
 
-    private static string NameOf(Descriptor blob) => blob.Digest.ToString();
+    private void Remove(string name)
+    {
+        try
+        {
+            folder.TryRemoveTree(name);
+        }
+        catch (SyscallException)
+        {
+            // A disk that does not even remove it is to fail a pull only where the pull itself writes.
+        }
+    }
 }
 
 /// <summary>The beginning of a blob, in a file. One thread at a time.</summary>

@@ -86,7 +86,7 @@ public sealed class RegistryImage : IImageSource
     private async Task<ChunkedLayer?> TryOpenChunkedAsync(ImageLayer layer, LayerTransfer transfer, CancellationToken cancellationToken) =>
         transfer.Local is { } local && transfer.Partial?.Contains(layer.Blob) != true
             ? await FirstOfAsync(layer, client => ChunkedTransfer.TryOpenAsync(
-                layer, local, range => RegistryBlob.OpenAsync(client, layer.Blob, range, cancellationToken), cancellationToken))
+                layer, local, transfer.Partial, range => RegistryBlob.OpenAsync(client, layer.Blob, range, cancellationToken), cancellationToken))
             : null;
 
     private RegistryClient[] ClientsFor(ImageLayer layer) => _others.GetValueOrDefault(layer, _clients);

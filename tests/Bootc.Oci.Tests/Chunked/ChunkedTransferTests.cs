@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Bootc.Linux;
 using Bootc.Oci.Chunked;
 using Bootc.Oci.Layers;
 using Bootc.Oci.Registry;
@@ -96,6 +97,44 @@ public sealed class ChunkedTransferTests : IAsyncLifetime
         (await PullAsync(blob, annotations)).Should().Equal(_layer.Tar);
 
         RequestsOf(blob).Count(range => range is null).Should().Be(1, "all of it is asked for once");
+    }
+
+    /// <summary>Files that were finished are found among all contents that are here, of whatever image.</summary>
+    [Theory]
+    [InlineData(5_000_000, true)]
+    [InlineData(6_000_000, true)] // all of it
+    [InlineData(1_000_000, true)]
+    [InlineData(1_000_000, false)]
+    public async Task Of_a_large_file_only_what_an_earlier_pull_did_not_have_is_asked_for(int interruptedAt, bool isLarge)
+    {
+        string large = Noise(isLarge ? 6_000_000 : 4_000_000);
+        string here = Noise(10_000_000);
+        HandMadeChunks layer = new([("here", here), ("large", large), ("small", Noise(1000))]);
+        (byte[] blob, JsonObject annotations) = layer.Finish();
+        _registry.PublishLayer(blob, Digest.Sha256(layer.Tar), annotations.ToJsonString());
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("bootc-chunked");
+        using Dir partial = Dir.Open(folder.FullName);
+        LayerTransfer transfer = new(new PartialBlobs(partial), new Known(here));
+        int offset = layer[1]["offset"]!.GetValue<int>(), end = layer[1]["endOffset"]!.GetValue<int>();
+
+        await ReadAsync(transfer, tar => tar.ReadAtLeast(new byte[512 + here.Length + 512 + interruptedAt], 512 + here.Length + 512 + interruptedAt));
+        long kept = folder.GetFiles().Sum(file => file.Length);
+        _registry.Requests.Clear();
+        byte[] tar = await ReadAsync(transfer, stream =>
+        {
+            using MemoryStream tar = new();
+            stream.CopyTo(tar);
+            return tar.ToArray();
+        });
+
+        tar.Should().Equal(layer.Tar);
+        folder.GetFiles().Select(file => file.Name).Should().Equal(isLarge ? [$"{Digest.Sha256(blob)}.{offset}-{end}"] : []);
+        kept.Should().Be(isLarge ? Math.Clamp(kept, interruptedAt, end - offset) : 0);
+        RangesOf(blob).Should().OnlyContain(range => range.To < offset || range.From >= offset + kept);
+        new PartialBlobs(partial).Contains(new(MediaTypes.LayerZstd, Digest.Sha256(blob), blob.Length)).Should().BeFalse("of the blob as a whole nothing is there");
+        new PartialBlobs(partial).Remove(new(MediaTypes.LayerZstd, Digest.Sha256(blob), blob.Length));
+        folder.GetFiles().Should().BeEmpty();
+        folder.Delete();
     }
 
     /// <summary>Memory of that size is not to be taken because an annotation says so.</summary>
@@ -260,6 +299,14 @@ public sealed class ChunkedTransferTests : IAsyncLifetime
     {
         _registry.PublishLayer(blob, Digest.Sha256(_layer.Tar), annotations.ToJsonString());
         return PullAsync(known ?? _known);
+    }
+
+    private async Task<T> ReadAsync<T>(LayerTransfer transfer, Func<Stream, T> read)
+    {
+        using RegistryImage source = _registry.Open(_registry.PatientAccess);
+        ResolvedImage image = await source.ResolveAsync(default);
+        using LayerStream layer = await source.OpenLayerAsync(image.Layers.Single(), transfer, default);
+        return read(layer);
     }
 
     private async Task<byte[]> PullAsync(Known known)

@@ -323,6 +323,23 @@ public sealed class ImageImporterTests : IDisposable
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData(".100-9000000")]
+    public async Task A_layer_is_read_once_more_without_what_was_kept_of_it(string part)
+    {
+        _layout.AddLayer(TestLayout.Skeleton).Finish();
+        string kept = Path.Join(Directory.CreateDirectory(Path.Join(Repo, "partial")).FullName, $"sha256:{Path.GetFileName(_layout.BlobPath(0))}{part}");
+        File.WriteAllText(kept, "x");
+        using OciLayout layout = OciLayout.Open(_layout.Folder);
+        using Repository repository = Open();
+        using MisledSource source = new(layout, kept);
+
+        ImportedImage image = await new ImageImporter(repository, Steps.Silent).ImportAsync(source, default);
+
+        image.Files.FindFile("/usr/large")!.Size.Should().Be(1000);
+    }
+
+    [Theory]
     [InlineData("removed")]
     [InlineData("altered")]
     public async Task A_layer_is_read_once_more_where_a_file_of_others_was_altered_or_removed_since_it_was_found(string how)
@@ -416,6 +433,19 @@ public sealed class ImageImporterTests : IDisposable
 
             throw failure;
         }
+
+        public void Dispose()
+        {
+        }
+    }
+
+    /// <summary>A source that is misled by a file, as long as there is one.</summary>
+    private sealed class MisledSource(IImageSource inner, string file) : IImageSource
+    {
+        public ValueTask<ResolvedImage> ResolveAsync(CancellationToken cancellationToken) => inner.ResolveAsync(cancellationToken);
+
+        public ValueTask<LayerStream> OpenLayerAsync(ImageLayer layer, CancellationToken cancellationToken) =>
+            File.Exists(file) ? throw new InvalidDataException("the layer unpacks to another one") : inner.OpenLayerAsync(layer, cancellationToken);
 
         public void Dispose()
         {
