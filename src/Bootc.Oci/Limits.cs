@@ -55,9 +55,9 @@ public static class Limits
     public const int XattrValue = 64 << 10;
 
     /// <summary>
-    /// Entries of all layers of an image together. Twice what the largest have; each takes some 300 bytes of memory until its image is written.
+    /// Entries of all layers of an image together. Some four times what the largest have; each takes some 300 bytes of memory until its image is written.
     /// </summary>
-    public const int ImageEntries = 1_000_000;
+    public const int ImageEntries = 2_000_000;
 
     /// <summary>
     /// Names, link targets and extended attributes of all layers of an image together, in bytes: all of them are in memory at a time, and a small blob may

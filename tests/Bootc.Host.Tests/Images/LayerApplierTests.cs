@@ -108,7 +108,7 @@ public sealed class LayerApplierTests
                     Apply(entry);
                 }
             })
-            .Should().Throw<InvalidDataException>().WithMessage("the image has more than 1000000 files");
+            .Should().Throw<InvalidDataException>().WithMessage("the image has more than 2000000 files");
     }
 
     private static TarXattr Attribute(string name, int length, int number)
