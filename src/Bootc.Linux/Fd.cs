@@ -130,6 +130,9 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
     /// <summary>Makes this file's content durable.</summary>
     public void Sync() => Syscall.Check(Libc.FSync(this), "fsync", Path);
 
+    /// <summary>Has the kernel begin to write this file to the disk. What comes of that, and whether it could, a later sync tells.</summary>
+    public void BeginSync() => _ = Libc.SyncFileRange(this, 0, 0, SYNC_FILE_RANGE_WRITE);
+
     /// <summary>Makes the whole file system that holds this file durable.</summary>
     public void SyncFilesystem() => Syscall.Check(Libc.SyncFs(this), "syncfs", Path);
 

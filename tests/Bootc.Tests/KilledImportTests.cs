@@ -51,6 +51,19 @@ public sealed class KilledImportTests : IDisposable
         calls[2..].Should().HaveCount(2 + 1 + 1 + 2 + 1, "of layers, config, manifest, images and a tag").And.OnlyContain(c => c == "symlinkat");
     }
 
+    [Fact]
+    public async Task Begins_to_write_what_is_large_to_the_disk_while_more_comes()
+    {
+        string log = Path.Join(_folder.FullName, "log");
+        _layout.AddLayer([TestLayout.File("usr/large", new string('x', 128 << 10)), TestLayout.File("usr/small", new string('x', (128 << 10) - 1))]).Finish();
+
+        ProgramOutput output = await PullAsync("--trace=sync_file_range,syncfs", "-o", log);
+
+        output.ExitCode.Should().Be(0, "{0}", output);
+        File.ReadLines(log).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1].Split('(')[0])
+            .Where(call => call is "sync_file_range" or "syncfs").Should().StartWith("sync_file_range").And.ContainSingle(call => call == "sync_file_range");
+    }
+
     public void Dispose() => _folder.Delete(recursive: true);
 
     private async Task<ProgramOutput> PullAsync(params string[] strace)

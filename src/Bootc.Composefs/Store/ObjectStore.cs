@@ -17,6 +17,9 @@ public sealed class ObjectStore
     private const int BufferSize = 256 << 10;
     private const int SealAttempts = 3;
 
+    // In bytes. The disk would be idle until the sync before the names, which then found all to be written; of smaller ones there are many, and little.
+    private const int WrittenAtOnce = 128 << 10;
+
     private readonly Repository _repository;
     private readonly Dir _objects;
 
@@ -327,7 +330,11 @@ public sealed class ObjectStore
             }
 
             _folders.Add(id);
-            _repository.Stored(size);
+            if (size >= WrittenAtOnce)
+            {
+                (copy ?? file).File.BeginSync();
+            }
+
             _distrusted.TryRemove(id, out _);
         }
         catch (SyscallException e) when (IsFull(e))

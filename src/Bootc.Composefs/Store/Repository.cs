@@ -25,7 +25,6 @@ public sealed class Repository : IDisposable
     private readonly Dir _root;
     private readonly Dir _objects;
     private readonly FileLock _lock;
-    private readonly WriteBehind _behind;
     private readonly (uint, uint, ulong) _identity;
     private bool _disposed;
 
@@ -53,7 +52,6 @@ public sealed class Repository : IDisposable
             throw;
         }
 
-        _behind = new(root.SyncFilesystem);
         IsWritable = !Config.IsReadOnly && root.IsWritable;
         Objects = new(this, _objects);
         Streams = new(this);
@@ -192,7 +190,6 @@ public sealed class Repository : IDisposable
         }
 
         _disposed = true;
-        _behind.Abandon();
         _objects.Dispose();
         _lock.Dispose();
         _root.Dispose();
@@ -213,14 +210,7 @@ public sealed class Repository : IDisposable
     internal static bool IsTemporaryName(string name) => PendingFile.IsTemporaryName(name) || LinkFolder.IsTemporaryName(name);
 
     /// <summary>Makes all that was written durable.</summary>
-    public void Sync()
-    {
-        _behind.Settle();
-        _root.SyncFilesystem();
-    }
-
-    /// <summary>Says that an object of so many bytes was stored.</summary>
-    internal void Stored(long bytes) => _behind.Add(bytes);
+    public void Sync() => _root.SyncFilesystem();
 
     /// <param name="acquire">Takes an exclusive lock; null for a shared one.</param>
     private static Repository Opened(

@@ -70,6 +70,7 @@ internal static class Constants
     internal const uint LO_FLAGS_READ_ONLY = 1;
     internal const uint LO_FLAGS_AUTOCLEAR = 4;
     internal const uint LO_FLAGS_PARTSCAN = 8;
+    internal const uint SYNC_FILE_RANGE_WRITE = 2;
     internal const uint FS_IOC_GETFLAGS = 0x80086601;
     internal const uint FS_IOC_SETFLAGS = 0x40086602;
     internal const int FS_IMMUTABLE_FL = 0x10;

@@ -34,6 +34,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "syncfs", SetLastError = true)]
     internal static partial int SyncFs(Fd fd);
 
+    [LibraryImport(Name, EntryPoint = "sync_file_range")]
+    internal static partial int SyncFileRange(Fd fd, long offset, long length, uint flags);
+
     [LibraryImport(Name, EntryPoint = "fstatvfs", SetLastError = true)]
     internal static partial int FStatVfs(Fd fd, StatVfs* status);
 
