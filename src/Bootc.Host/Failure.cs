@@ -41,7 +41,7 @@ public static class Failure
         {
             if (cause is OperationCanceledException or IOException)
             {
-                return !IsNoSpace(cause);
+                return true;
             }
         }
 

@@ -1,4 +1,3 @@
-using System.Formats.Tar;
 using System.Text.RegularExpressions;
 using Bootc.Host.Tests.Images.Import;
 using Bootc.Host.Tests.Operations;

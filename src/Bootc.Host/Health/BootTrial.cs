@@ -107,22 +107,16 @@ public sealed class BootTrial(Machine machine)
         BootMenu live = machine.Entries.Read();
         ImmutableArray<BootEntryFile> failed =
             [.. live.Ours.Where(file => file.Attempts is { Left: 0 } && !file.Deployment!.Equals(machine.Booted.Id))];
-        ImmutableArray<QuarantinedImage> quarantine = machine.Records.Quarantine;
         List<QuarantinedImage> added = [];
         foreach (BootEntryFile entry in failed)
         {
             QuarantinedImage image = Quarantined(entry);
             // What comes last already was told of before; what does not was tried again by a person, and failed again.
-            if (entry.IsToBoot || quarantine.All(other => other.Digest != image.Digest))
+            if (entry.IsToBoot || machine.Records.Quarantine.All(other => other.Digest != image.Digest))
             {
-                quarantine = quarantine.RemoveAll(other => other.Digest == image.Digest).Add(image);
+                Quarantine(image);
                 added.Add(image);
             }
-        }
-
-        if (added.Count > 0)
-        {
-            machine.Records.Quarantine = quarantine;
         }
 
         if (live.Find(machine.Booted.Id) is { Attempts: null } good && failed.FirstOrDefault() is { } bad)
@@ -150,6 +144,10 @@ public sealed class BootTrial(Machine machine)
             ?? (machine.Entries.Read().Find(deployment) is { Attempts.Left: 0 } entry ? Quarantined(entry).Reason : null);
     }
 
+    /// <summary>Puts an image into quarantine, in the place of what was known of it.</summary>
+    public void Quarantine(QuarantinedImage image) =>
+        machine.Records.Quarantine = machine.Records.Quarantine.RemoveAll(other => other.Digest == image.Digest).Add(image);
+
     /// <summary>Takes a deployment and its image out of quarantine: it came up, or a person wants it tried again.</summary>
     public void Release(ObjectId deployment, string? digest)
     {
@@ -167,7 +165,8 @@ public sealed class BootTrial(Machine machine)
     internal IEnumerable<string> Problems(BootMenu live)
     {
         // Several images may have the same files.
-        foreach (QuarantinedImage image in machine.Records.Quarantine.DistinctBy(image => image.Deployment).Where(image => live.Ours.Any(file => file.Deployment!.ToString() == image.Deployment)))
+        foreach (QuarantinedImage image in machine.Records.Quarantine.DistinctBy(image => image.Deployment)
+            .Where(image => live.Ours.Any(file => file.Deployment!.ToString() == image.Deployment)))
         {
             yield return image.Problem;
         }

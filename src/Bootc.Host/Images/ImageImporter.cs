@@ -68,7 +68,7 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
             unfinished?.Clear();
             return imported;
         }
-        catch (Exception e) when (!IsInterruption(e))
+        catch (Exception e) when (!Failure.IsInterruption(e))
         {
             // Its layers are what they should be, and make no image: nobody is to go on with them.
             unfinished?.Clear();
@@ -113,9 +113,6 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
                 : [$"the image has no label \"{BootcLabel}\"; it may not be made for bootc, and no update to such an image is taken"],
         };
     }
-
-    /// <summary>Whether the same image may be imported yet: somebody stopped it, or a network or a disk did.</summary>
-    private static bool IsInterruption(Exception? e) => e is IOException or OperationCanceledException || (e is not null && IsInterruption(e.InnerException));
 
     private async Task<ImmutableArray<ObjectId>> ImportLayersAsync(
         IImageSource source, ResolvedImage image, UnfinishedImport? unfinished, LayersInOrder inOrder, CancellationToken cancellationToken)

@@ -257,7 +257,8 @@ public sealed record Machine(Dir Root, Dir Sysroot, BootImageArgument Booted, Di
                 }
             }
         });
-        folder.WriteAtomically(HolderName, $"bootc {string.Join(' ', Environment.GetCommandLineArgs().Skip(1))} (process {Environment.ProcessId})");
+        // 0600: it stays, and podman may have been given a login in it.
+        folder.WriteAtomically(HolderName, $"bootc {string.Join(' ', Environment.GetCommandLineArgs().Skip(1))} (process {Environment.ProcessId})", mode: 0x180);
         return taken;
     }
 

@@ -6,6 +6,7 @@ using Bootc.Host.Boot;
 using Bootc.Host.Configuration;
 using Bootc.Host.Deployments;
 using Bootc.Host.Disks;
+using Bootc.Host.Health;
 using Bootc.Host.Images;
 using Bootc.Linux;
 using Bootc.Oci;
@@ -139,7 +140,7 @@ public sealed class Staging(Machine machine, Programs programs, Steps steps)
     {
         if (WhyNot(id) is { } reason)
         {
-            machine.Records.Quarantine = machine.Records.Quarantine.Add(new(image.ManifestDigest.ToString(), id.ToString(), reason));
+            new BootTrial(machine).Quarantine(new(image.ManifestDigest.ToString(), id.ToString(), reason));
             throw new BootcException(
                 $"{image.ManifestDigest} has the files of an image that failed on this machine before: {reason}; --force of bootc upgrade and bootc switch tries it again");
         }

@@ -158,7 +158,7 @@ public sealed class Update(Machine machine, Programs programs, Steps steps)
         {
             id = await Staging.StageAsync(source, image, followed, isLocked, limits, cancellationToken);
         }
-        catch (Exception e) when (!Failure.IsInterruption(e))
+        catch (Exception e) when (Failure.IsNoSpace(e) || !Failure.IsInterruption(e))
         {
             // Nobody goes on with what it brought, and the next try, or the next version, may bring as much again.
             await RemoveGarbageAsync(cancellationToken);

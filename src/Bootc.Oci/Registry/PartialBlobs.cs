@@ -4,9 +4,9 @@ using Bootc.Oci.Chunked;
 namespace Bootc.Oci.Registry;
 
 /// <summary>
-/// Blobs, and large files of those that are fetched in parts, as far as they have arrived, in files named by their digests: a pull that was interrupted goes on where it stopped. Nothing vouches for them until
-/// all of a blob was verified, so a blob that turns out to be another one is to be removed here. What cannot be read or kept is fetched as if it were
-/// not there: whoever has the registry needs none of this.
+/// Blobs, and large files of those that are fetched in parts, as far as they have arrived, in files named by their digests: a pull that was interrupted
+/// goes on where it stopped. Nothing vouches for them until all of a blob was verified, so a blob that turns out to be another one is to be removed here.
+/// What cannot be read or kept is fetched as if it were not there: whoever has the registry needs none of this.
 /// </summary>
 /// <param name="folder">The folder, which nobody else uses at the same time.</param>
 public sealed class PartialBlobs(Dir folder)
@@ -30,14 +30,16 @@ public sealed class PartialBlobs(Dir folder)
     public void Remove(Descriptor blob) => Array.ForEach(FilesOf(blob), Remove);
 
     /// <summary>Bytes of a part of a blob that are there, from its beginning on.</summary>
-    internal long BytesOf(Descriptor blob, BlobRange part) => BytesOf(NameOf(blob, part), part.Length);
+    internal long BytesOf(Descriptor blob, BlobRange part) => IsKept(part) ? BytesOf(NameOf(blob, part), part.Length) : 0;
 
     /// <summary>Null where the disk has less than twice the room that the blob takes, or where there is something that cannot be opened.</summary>
     internal PartialBlob? TryOpen(Descriptor blob) => TryOpen(NameOf(blob), blob.Size);
 
     /// <summary>As the other one; null also for a part that is soon fetched again.</summary>
     internal PartialBlob? TryOpen(Descriptor blob, BlobRange part) =>
-        part.Length > SmallPart ? TryOpen(NameOf(blob, part), part.Length) : null;
+        IsKept(part) ? TryOpen(NameOf(blob, part), part.Length) : null;
+
+    private static bool IsKept(BlobRange part) => part.Length > SmallPart;
 
     private static string NameOf(Descriptor blob) => blob.Digest.ToString();
 
@@ -65,9 +67,11 @@ public sealed class PartialBlobs(Dir folder)
 
     private string[] FilesOf(Descriptor blob)
     {
+        string whole = NameOf(blob);
+        string part = $"{whole}.";
         try
         {
-            return [.. folder.Entries().Select(entry => entry.Text).Where(name => name == NameOf(blob) || name.StartsWith($"{NameOf(blob)}.", StringComparison.Ordinal))];
+            return [.. folder.Entries().Select(entry => entry.Text).Where(name => name == whole || name.StartsWith(part, StringComparison.Ordinal))];
         }
         catch (SyscallException)
         {
