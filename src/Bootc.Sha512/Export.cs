@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Bootc.Sha512;
 
@@ -13,14 +14,26 @@ internal static unsafe class Export
     [UnmanagedCallersOnly(EntryPoint = "bootc_sha512_blocks")]
     public static nint HashBlocks(byte* blocks, nint count, byte* digests)
     {
-        nint hashed = count - (count % FourBlocks.Count);
-        for (nint first = 0; first < hashed; first += FourBlocks.Count)
+        nint hashed = 0;
+
+        // Known when this is compiled.
+        if (EightLanes.IsSupported)
         {
-            FourBlocks.Hash(
-                new(blocks + (first * FourBlocks.BlockSize), FourBlocks.Count * FourBlocks.BlockSize),
-                new(digests + (first * FourBlocks.DigestSize), FourBlocks.Count * FourBlocks.DigestSize));
+            for (; count - hashed >= EightLanes.Count; hashed += EightLanes.Count)
+            {
+                WideBlocks<EightLanes, Vector512<ulong>>.Hash(Blocks(blocks, hashed, EightLanes.Count), Digests(digests, hashed, EightLanes.Count));
+            }
+        }
+
+        for (; count - hashed >= FourLanes.Count; hashed += FourLanes.Count)
+        {
+            WideBlocks<FourLanes, Vector256<ulong>>.Hash(Blocks(blocks, hashed, FourLanes.Count), Digests(digests, hashed, FourLanes.Count));
         }
 
         return hashed;
     }
+
+    private static ReadOnlySpan<byte> Blocks(byte* blocks, nint first, int count) => new(blocks + (first * Wide.BlockSize), count * Wide.BlockSize);
+
+    private static Span<byte> Digests(byte* digests, nint first, int count) => new(digests + (first * Wide.DigestSize), count * Wide.DigestSize);
 }

@@ -23,8 +23,9 @@ public sealed class Product
     /// <summary>The <c>bootc</c> program.</summary>
     public string Bootc => Path.Join(Root, "usr/bin/bootc");
 
-    /// <summary>The library that hashes several blocks at once; for x64 only.</summary>
-    public string Sha512Library => Path.Join(Root, "usr/lib/bootc/libbootc-sha512.so");
+    /// <summary>The libraries that hash several blocks at once, the widest first; for x64 only.</summary>
+    public IReadOnlyList<string> Sha512Libraries =>
+        [Path.Join(Root, "usr/lib/bootc/libbootc-sha512-avx512.so"), Path.Join(Root, "usr/lib/bootc/libbootc-sha512-avx2.so")];
 
     /// <summary>The program that mounts the root file system in the initrd.</summary>
     public string RootSetup => Path.Join(Root, "usr/lib/bootc/initramfs-setup");
