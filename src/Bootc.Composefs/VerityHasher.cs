@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Bootc.Linux;
@@ -14,12 +15,15 @@ public sealed class VerityHasher(VerityAlgorithm algorithm)
     /// <summary>Bytes of a block of data and of a block of the hash tree.</summary>
     public const int BlockSize = 4096;
 
+    /// <summary>Bytes that a content may have whose digest is computed together with those of others: its hash tree is one block.</summary>
+    public const int MaxTogether = 64 * BlockSize;
+
     private const int DescriptorSize = 256;
     private const int RootHashOffset = 16;
     private const int ReadSize = 1 << 18;
     private const int BlocksAtOnce = 16;
 
-    private readonly int _hashSize = algorithm == VerityAlgorithm.Sha256 ? SHA256.HashSizeInBytes : SHA512.HashSizeInBytes;
+    private readonly int _hashSize = HashSizeOf(algorithm);
     private readonly byte[] _block = new byte[BlockSize];
     private readonly List<Level> _levels = [];
     private int _blockLength;
@@ -44,6 +48,29 @@ public sealed class VerityHasher(VerityAlgorithm algorithm)
         }
 
         return hasher.Finish();
+    }
+
+    /// <summary>The digests of contents that are in memory. Their blocks are hashed together, which fills the vectors of the processor with small ones, too.</summary>
+    /// <param name="algorithm">The hash.</param>
+    /// <param name="blocks">The contents, each from a block on that is its own, the last block of each filled up with zeros.</param>
+    /// <param name="lengths">Their lengths in bytes, from 1 to <see cref="MaxTogether"/>.</param>
+    public static ObjectId[] HashEach(VerityAlgorithm algorithm, ReadOnlySpan<byte> blocks, IReadOnlyList<int> lengths)
+    {
+        int hashSize = HashSizeOf(algorithm);
+        byte[] leaves = HashBlocks(algorithm, blocks);
+        byte[] roots = HashTrees(algorithm, leaves, lengths);
+        int leaf = 0;
+        int tree = 0;
+        ObjectId[] ids = new ObjectId[lengths.Count];
+        for (int i = 0; i < ids.Length; i++)
+        {
+            bool isTree = lengths[i] > BlockSize;
+            ids[i] = Describe(algorithm, lengths[i], isTree ? roots.AsSpan(tree, hashSize) : leaves.AsSpan(leaf, hashSize));
+            leaf += BlocksOf(lengths[i]) * hashSize;
+            tree += isTree ? hashSize : 0;
+        }
+
+        return ids;
     }
 
     public void Append(ReadOnlySpan<byte> data)
@@ -82,23 +109,76 @@ public sealed class VerityHasher(VerityAlgorithm algorithm)
             AddBlock(_block, level: 0);
         }
 
-        Span<byte> descriptor = stackalloc byte[DescriptorSize];
-        WriteDescriptor(descriptor);
-        Span<byte> digest = stackalloc byte[SHA512.HashSizeInBytes];
-        digest = digest[.._hashSize];
-        Digest(descriptor, digest);
-        return ObjectId.FromDigest(digest);
+        Span<byte> root = stackalloc byte[SHA512.HashSizeInBytes];
+        root = root[.._hashSize];
+        root.Clear();
+        RootHash(root);
+        return Describe(algorithm, _length, root);
     }
 
-    /// <summary><c>struct fsverity_descriptor</c> of linux/fsverity.h, without signature.</summary>
-    private void WriteDescriptor(Span<byte> descriptor)
+    private static int HashSizeOf(VerityAlgorithm algorithm) => algorithm == VerityAlgorithm.Sha256 ? SHA256.HashSizeInBytes : SHA512.HashSizeInBytes;
+
+    /// <summary>How many blocks a content has, the last of which may not be full.</summary>
+    public static int BlocksOf(int length) => (length + BlockSize - 1) / BlockSize;
+
+    /// <summary>The digest of <c>struct fsverity_descriptor</c> of linux/fsverity.h, without signature.</summary>
+    private static ObjectId Describe(VerityAlgorithm algorithm, long length, ReadOnlySpan<byte> root)
     {
+        Span<byte> descriptor = stackalloc byte[DescriptorSize];
         descriptor.Clear();
         descriptor[0] = 1; // version
         descriptor[1] = (byte)algorithm;
         descriptor[2] = 12; // log_blocksize
-        BinaryPrimitives.WriteInt64LittleEndian(descriptor[8..], _length);
-        RootHash(descriptor.Slice(RootHashOffset, _hashSize));
+        BinaryPrimitives.WriteInt64LittleEndian(descriptor[8..], length);
+        root.CopyTo(descriptor[RootHashOffset..]);
+        Span<byte> digest = stackalloc byte[SHA512.HashSizeInBytes];
+        digest = digest[..root.Length];
+        Digest(algorithm, descriptor, digest);
+        return ObjectId.FromDigest(digest);
+    }
+
+    /// <summary>The hashes of the hash trees of those that have more than a block.</summary>
+    private static byte[] HashTrees(VerityAlgorithm algorithm, ReadOnlySpan<byte> leaves, IReadOnlyList<int> lengths)
+    {
+        int size = lengths.Count(length => length > BlockSize) * BlockSize;
+        byte[] trees = ArrayPool<byte>.Shared.Rent(size);
+        try
+        {
+            trees.AsSpan(0, size).Clear();
+            int leaf = 0;
+            int tree = 0;
+            foreach (int length in lengths)
+            {
+                int ofThis = BlocksOf(length) * HashSizeOf(algorithm);
+                if (length > BlockSize)
+                {
+                    leaves.Slice(leaf, ofThis).CopyTo(trees.AsSpan(tree));
+                    tree += BlockSize;
+                }
+
+                leaf += ofThis;
+            }
+
+            return HashBlocks(algorithm, trees.AsSpan(0, size));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(trees);
+        }
+    }
+
+    /// <summary>The hashes of whole blocks, one after the other.</summary>
+    private static byte[] HashBlocks(VerityAlgorithm algorithm, ReadOnlySpan<byte> blocks)
+    {
+        int hashSize = HashSizeOf(algorithm);
+        int count = blocks.Length / BlockSize;
+        byte[] digests = new byte[count * hashSize];
+        for (int i = algorithm == VerityAlgorithm.Sha512 ? Sha512Library.Hash(blocks, digests) : 0; i < count; i++)
+        {
+            Digest(algorithm, blocks.Slice(i * BlockSize, BlockSize), digests.AsSpan(i * hashSize, hashSize));
+        }
+
+        return digests;
     }
 
     /// <summary>Closes the levels from the bottom up. Of an empty file the root hash is zero.</summary>
@@ -138,7 +218,7 @@ public sealed class VerityHasher(VerityAlgorithm algorithm)
         return count;
     }
 
-    private void AddBlock(ReadOnlySpan<byte> block, int level) => Digest(block, Next(level));
+    private void AddBlock(ReadOnlySpan<byte> block, int level) => Digest(algorithm, block, Next(level));
 
     /// <summary>
     /// Where the next hash of a level goes. A full level moves up only when one more hash comes: until then it may be the top.
@@ -161,7 +241,7 @@ public sealed class VerityHasher(VerityAlgorithm algorithm)
         return target.Block.AsSpan(target.Length - _hashSize, _hashSize);
     }
 
-    private void Digest(ReadOnlySpan<byte> data, Span<byte> destination)
+    private static void Digest(VerityAlgorithm algorithm, ReadOnlySpan<byte> data, Span<byte> destination)
     {
         if (algorithm == VerityAlgorithm.Sha256)
         {

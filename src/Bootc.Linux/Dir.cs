@@ -121,14 +121,11 @@ public sealed unsafe partial class Dir : IDisposable
     /// <summary>Gives a file a (further) name here; false where the name is taken. Works for unnamed files too.</summary>
     public bool TryLink(Fd file, PathName name)
     {
-        PathName source = file.ProcPath;
-        fixed (byte* from = source.Terminated)
-        fixed (byte* to = name.Terminated)
+        // The second way takes a walk through /proc, and needs no CAP_DAC_READ_SEARCH.
+        if (LinkRaw(file, "", name, AT_EMPTY_PATH) == 0
+            || (Syscall.LastErrno == Errno.ENOENT && LinkRaw(Fd.WorkingDirectory, file.ProcPath, name, AT_SYMLINK_FOLLOW) == 0))
         {
-            if (Libc.LinkAt(Fd.WorkingDirectory, from, _fd, to, AT_SYMLINK_FOLLOW) == 0)
-            {
-                return true;
-            }
+            return true;
         }
 
         Errno errno = Syscall.LastErrno;
@@ -136,14 +133,7 @@ public sealed unsafe partial class Dir : IDisposable
     }
 
     /// <summary>Gives an existing file a second name here.</summary>
-    public void HardLink(PathName existing, PathName name)
-    {
-        fixed (byte* from = existing.Terminated)
-        fixed (byte* to = name.Terminated)
-        {
-            Check(Libc.LinkAt(_fd, from, _fd, to, 0), "link", name);
-        }
-    }
+    public void HardLink(PathName existing, PathName name) => Check(LinkRaw(_fd, existing, name, 0), "link", name);
 
     /// <summary>The facts of a name, of the symbolic link itself if it is one.</summary>
     public FileStatus Status(PathName name) => TryStatus(name) ?? throw new SyscallException("stat", Join(name), Errno.ENOENT);
@@ -310,6 +300,15 @@ public sealed unsafe partial class Dir : IDisposable
     public void Dispose() => _fd.Dispose();
 
     private static int DirectoryFlags => O_RDONLY | O_DIRECTORY;
+
+    private int LinkRaw(Fd directory, PathName existing, PathName name, int flags)
+    {
+        fixed (byte* from = existing.Terminated)
+        fixed (byte* to = name.Terminated)
+        {
+            return Libc.LinkAt(directory, from, _fd, to, flags);
+        }
+    }
 
     private static int OpenRaw(Fd dir, PathName name, int flags, uint mode = 0)
     {

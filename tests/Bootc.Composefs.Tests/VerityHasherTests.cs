@@ -83,6 +83,19 @@ public class VerityHasherTests
         VerityHasher.Hash(algorithm, data).ToString().Should().Be(Naive(algorithm, data));
     }
 
+    [Theory]
+    [InlineData(VerityAlgorithm.Sha256)]
+    [InlineData(VerityAlgorithm.Sha512)]
+    public void Hashes_contents_together_as_each_by_itself(VerityAlgorithm algorithm)
+    {
+        int[] lengths = [1, 4096, 4095, 4097, 8192, 100, VerityHasher.MaxTogether, VerityHasher.MaxTogether - 1, 12289, 1];
+        byte[][] contents = [.. lengths.Select(length => new byte[length])];
+        Array.ForEach(contents, new Random(1).NextBytes);
+        byte[] blocks = [.. contents.SelectMany(content => (byte[])[.. content, .. new byte[(4096 - (content.Length % 4096)) % 4096]])];
+
+        VerityHasher.HashEach(algorithm, blocks, lengths).Select(id => id.ToString()).Should().Equal(contents.Select(content => Naive(algorithm, content)));
+    }
+
     private static byte[] Content(string name) => name switch
     {
         "nothing" => [],

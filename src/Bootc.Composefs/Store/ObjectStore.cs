@@ -15,7 +15,6 @@ public delegate void ContentSink(ReadOnlySpan<byte> content);
 public sealed class ObjectStore
 {
     private const int BufferSize = 256 << 10;
-    private const int SealAttempts = 3;
 
     // In bytes. The disk would be idle until the sync before the names, which then found all to be written; of smaller ones there are many, and little.
     private const int WrittenAtOnce = 128 << 10;
@@ -27,9 +26,7 @@ public sealed class ObjectStore
     private readonly ConcurrentDictionary<(uint Major, uint Minor), byte> _copiedFrom = new();
 
     private readonly ObjectFolders _folders;
-
-    // What a system call for each object would only say again.
-    private volatile bool _cannotSeal;
+    private readonly ObjectSealer _sealer;
 
     // Of a sealed file the kernel measures what it was, whatever has become of its blocks since.
     private readonly ConcurrentDictionary<ObjectId, byte> _distrusted = new();
@@ -39,12 +36,13 @@ public sealed class ObjectStore
         _repository = repository;
         _objects = objects;
         _folders = new(objects);
+        _sealer = new(this);
     }
 
     /// <summary>The hash of all digests.</summary>
     public VerityAlgorithm Algorithm => _repository.Algorithm;
 
-    private bool IsVerityRequired => _repository.Verity == VerityMode.Required;
+    internal bool IsVerityRequired => _repository.Verity == VerityMode.Required;
 
     /// <summary>Starts an object whose content comes in pieces.</summary>
     public ObjectWriter CreateWriter()
@@ -58,14 +56,25 @@ public sealed class ObjectStore
     {
         _repository.RequireWritable();
         ObjectId id = VerityHasher.Hash(Algorithm, content);
-        if (!_folders.MayHold(id) || !IsStored(id, content.Length))
+        Ensure(content, id);
+        return id;
+    }
+
+    /// <summary>Stores several contents that are in memory, each unless it is there already.</summary>
+    /// <param name="blocks">The contents, as <see cref="VerityHasher.HashEach"/> takes them.</param>
+    /// <param name="lengths">Their lengths in bytes.</param>
+    public ObjectId[] EnsureEach(ReadOnlySpan<byte> blocks, IReadOnlyList<int> lengths)
+    {
+        _repository.RequireWritable();
+        ObjectId[] ids = VerityHasher.HashEach(Algorithm, blocks, lengths);
+        int offset = 0;
+        for (int i = 0; i < ids.Length; i++)
         {
-            using PendingFile file = CreatePending();
-            Write(file, content);
-            Link(file, id, content.Length);
+            Ensure(blocks.Slice(offset, lengths[i]), ids[i]);
+            offset += VerityHasher.BlocksOf(lengths[i]) * VerityHasher.BlockSize;
         }
 
-        return id;
+        return ids;
     }
 
     /// <summary>
@@ -112,6 +121,9 @@ public sealed class ObjectStore
 
     /// <summary>Length in bytes; a missing object is an <see cref="InvalidDataException"/>.</summary>
     public long SizeOf(ObjectId id) => TrySizeOf(id) ?? throw Missing(id);
+
+    /// <summary>As <see cref="SizeOf"/>, but what was stored here in a new folder is not looked for.</summary>
+    internal long StatedSizeOf(ObjectId id) => _folders.TrySizeOf(id) ?? SizeOf(id);
 
     /// <summary>Length in bytes; null where the object is missing.</summary>
     public long? TrySizeOf(ObjectId id) => _objects.TryStatus(id.ObjectPath)?.Size;
@@ -229,7 +241,17 @@ public sealed class ObjectStore
         return hasher.Finish();
     }
 
-    private static long Read(Fd file, ContentSink sink)
+    private void Ensure(ReadOnlySpan<byte> content, ObjectId id)
+    {
+        if (!_folders.MayHold(id) || !IsStored(id, content.Length))
+        {
+            using PendingFile file = CreatePending();
+            Write(file, content);
+            Link(file, id, content.Length);
+        }
+    }
+
+    internal static long Read(Fd file, ContentSink sink)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
         try
@@ -257,8 +279,6 @@ public sealed class ObjectStore
     }
 
     private static bool IsFull(SyscallException e) => e.Errno is Errno.ENOSPC or Errno.EDQUOT;
-
-    private static bool IsBusy(SyscallException e) => e.Errno is Errno.ETXTBSY or Errno.EBUSY;
 
     private IOException Full(SyscallException e) => new($"there is no space left for the repository {_repository.Path}", e);
 
@@ -309,7 +329,7 @@ public sealed class ObjectStore
                 measured = MeasuresAs(file, id);
             }
         }
-        catch (SyscallException e) when (IsBusy(e))
+        catch (SyscallException e) when (ObjectSealer.IsBusy(e))
         {
             return false; // somebody else is at it, for as long as the file is long
         }
@@ -323,13 +343,13 @@ public sealed class ObjectStore
         {
             string path = id.ObjectPath;
             _folders.Ensure(id);
-            using PendingFile? copy = _cannotSeal ? null : Seal(file, id);
+            using PendingFile? copy = _sealer.Seal(file, id);
             if (!(copy ?? file).TryLink(path) && !IsStored(id, size))
             {
                 (copy ?? file).LinkOver(path);
             }
 
-            _folders.Add(id);
+            _folders.Add(id, size);
             if (size >= WrittenAtOnce)
             {
                 (copy ?? file).File.BeginSync();
@@ -341,57 +361,5 @@ public sealed class ObjectStore
         {
             throw Full(e);
         }
-    }
-
-    /// <summary>
-    /// Enables fs-verity. A child process that is just being started may still hold the descriptor that was closed for writing;
-    /// where it holds on for too long, the result is a sealed copy.
-    /// </summary>
-    private PendingFile? Seal(PendingFile file, ObjectId id)
-    {
-        file.Close();
-        if (TrySeal(file.File, id))
-        {
-            return null;
-        }
-
-        PendingFile copy = CreatePending();
-        try
-        {
-            Read(file.File, copy.Write);
-            copy.Close();
-            return TrySeal(copy.File, id) ? copy : throw new SyscallException("enable fs-verity on", copy.File.Path, Errno.ETXTBSY);
-        }
-        catch
-        {
-            copy.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>False where the file is still open for writing somewhere.</summary>
-    private bool TrySeal(Fd file, ObjectId id)
-    {
-        for (int attempt = 1; attempt <= SealAttempts; attempt++)
-        {
-            try
-            {
-                if (!FsVerity.TryEnable(file, (uint)Algorithm))
-                {
-                    _cannotSeal = !IsVerityRequired ? true : throw new VerityUnavailableException(file.Path);
-                    return true;
-                }
-
-                return MeasuresAs(file, id) == true
-                    ? true
-                    : throw new InvalidDataException($"{file.Path} was damaged while it was stored: the kernel does not measure {id}");
-            }
-            catch (SyscallException e) when (IsBusy(e))
-            {
-                Thread.Sleep(1);
-            }
-        }
-
-        return false;
     }
 }

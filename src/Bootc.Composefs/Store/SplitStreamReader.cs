@@ -104,15 +104,10 @@ public sealed class SplitStreamReader : IDisposable
     }
 
     /// <summary>Takes the object at this position; false where inline bytes or nothing follow. A missing one is an error.</summary>
-    public bool TryTakeObject([NotNullWhen(true)] out ObjectId? id, out long size)
-    {
-        Advance();
-        id = _object;
-        size = id is null ? 0 : _objects.SizeOf(id);
-        _object = null;
-        Count(size);
-        return id is not null;
-    }
+    public bool TryTakeObject([NotNullWhen(true)] out ObjectId? id, out long size) => TryTake(_objects.SizeOf, out id, out size);
+
+    /// <summary>As <see cref="TryTakeObject"/>, for a stream that was written a moment ago: what has been stored since is taken to be there still.</summary>
+    public bool TryTakeStored([NotNullWhen(true)] out ObjectId? id, out long size) => TryTake(_objects.StatedSizeOf, out id, out size);
 
     /// <summary>Writes the rest of the stream, with the content of its objects.</summary>
     public void CopyTo(Stream destination)
@@ -308,6 +303,16 @@ public sealed class SplitStreamReader : IDisposable
         _inlineLeft -= wanted;
         Count(wanted);
         return wanted;
+    }
+
+    private bool TryTake(Func<ObjectId, long> sizeOf, [NotNullWhen(true)] out ObjectId? id, out long size)
+    {
+        Advance();
+        id = _object;
+        size = id is null ? 0 : sizeOf(id);
+        _object = null;
+        Count(size);
+        return id is not null;
     }
 
     private void Count(long bytes)

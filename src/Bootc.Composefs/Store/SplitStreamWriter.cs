@@ -106,10 +106,17 @@ public sealed class SplitStreamWriter : IDisposable
     /// Waits until no more than so many pieces, and no more bytes than are allowed, are kept in memory behind objects that are still being
     /// stored, and throws what one of them failed with. Costs nothing where nothing is kept.
     /// </summary>
-    public async ValueTask SettleAsync(int most = 0)
+    /// <param name="most">How many pieces may be kept.</param>
+    /// <param name="begin">Begins what was put off, before it is waited for.</param>
+    public async ValueTask SettleAsync(int most = 0, Action? begin = null)
     {
         while (_waiting.TryPeek(out var next) && (_waiting.Count > most || _waitingBytes > MaxWaitingBytes || next.Object is null or { IsCompleted: true }))
         {
+            if (next.Object is { IsCompleted: false })
+            {
+                begin?.Invoke();
+            }
+
             ObjectId? id = next.Object is null ? null : await next.Object;
             _waiting.Dequeue();
             _waitingBytes -= next.Inline.Length;

@@ -58,7 +58,7 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
 
         // This runs on top of the last layer's stack, which holds that layer's tables; go on from a stack of our own.
         await Task.Yield();
-        GiveMemoryBack();
+        CollectGarbage();
         // The disk would be idle while the images are made, and the sync that comes before the names would find all of the layers to be written.
         Task synced = Task.Run(repository.Sync, CancellationToken.None);
         try
@@ -191,9 +191,9 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
 
     /// <summary>
     /// The tables of one stage have just become garbage, tens of megabytes for a large image. Left alone, the collector would look for
-    /// them only after the next stage had taken as much again.
+    /// them only after the next stage had taken as much again. What it finds is for that stage: given back to the kernel, it would have to be asked for again.
     /// </summary>
-    private static void GiveMemoryBack() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    private static void CollectGarbage() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: false);
 
     private Task<ObjectId> ImportLayerAsync(
         IImageSource source, ImageLayer layer, string what, UnfinishedImport? unfinished, CancellationToken cancellationToken) =>
@@ -255,7 +255,7 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
 
     private ObjectId WriteImage(FileTree tree, ErofsVersion version)
     {
-        GiveMemoryBack();
+        CollectGarbage();
         using ObjectStream output = new(repository.Objects.CreateWriter());
         ErofsImage written = ErofsWriter.Write(tree, version, repository.Algorithm, output);
         ObjectId stored = output.Finish();

@@ -31,7 +31,7 @@ internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMe
         try
         {
             await AddEntriesAsync();
-            await _stream.SettleAsync();
+            await _stream.SettleAsync(begin: _parallel.Begin);
             layer.Verify();
             meter.Reach(layer.BytesRead);
             return _stream.Finish();
@@ -42,6 +42,7 @@ internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMe
         }
         finally
         {
+            _parallel.Begin();
             await _stream.AbandonAsync(); // the repository may be closed next
         }
     }
@@ -70,14 +71,14 @@ internal sealed class LayerImport(ObjectStore objects, LayerStream layer, StepMe
             }
 
             // After small entries, too: gigabytes of them may follow an object.
-            await _stream.SettleAsync(MaxWaiting);
+            await _stream.SettleAsync(MaxWaiting, _parallel.Begin);
         }
 
         for (int read; (read = _tar.ReadTrailer(buffer)) > 0;)
         {
             cancellationToken.ThrowIfCancellationRequested();
             _stream.WriteInline(buffer.AsSpan(0, read));
-            await _stream.SettleAsync(MaxWaiting);
+            await _stream.SettleAsync(MaxWaiting, _parallel.Begin);
         }
     }
 

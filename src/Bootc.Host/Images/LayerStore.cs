@@ -48,7 +48,7 @@ internal sealed class LayerStore(Repository repository)
             {
                 small(entry, ReadContent(tar, entry, buffer).ToArray());
             }
-            else if (stream.TryTakeObject(out ObjectId? content, out long size) && size == entry.Size)
+            else if (stream.TryTakeStored(out ObjectId? content, out long size) && size == entry.Size)
             {
                 tar.ContentWasTaken();
                 large(entry, content);

@@ -18,15 +18,25 @@ internal sealed class ParallelObjects(ObjectStore objects) : IDisposable
     // Chunks: enough to bridge the time that a large file takes, 4 MiB at most.
     private readonly SemaphoreSlim _room = new(16);
 
+    private ObjectBatch? _batch;
+
     public void Dispose() => _room.Dispose();
 
-    /// <summary>Reads all of a content; the task that is returned goes on storing it.</summary>
+    /// <summary>
+    /// Reads all of a content; the task that is returned ends when it is stored. That of one of a chunk at most may wait for others until
+    /// <see cref="Begin"/> is called.
+    /// </summary>
     public async Task<Task<ObjectId>> StoreAsync(ContentReader reader, long size, CancellationToken cancellationToken)
     {
         if (size <= ChunkSize)
         {
-            byte[] chunk = await ReadAsync(reader, (int)size, cancellationToken);
-            return Task.Run(() => Use(chunk, () => objects.Ensure(chunk.AsSpan(0, (int)size))), CancellationToken.None);
+            if (_batch?.Fits((int)size) == false)
+            {
+                Begin();
+            }
+
+            _batch ??= NewBatch(await RentAsync(ChunkSize, cancellationToken));
+            return _batch.Add(reader, (int)size);
         }
 
         ObjectWriter writer = objects.CreateWriter();
@@ -51,6 +61,29 @@ internal sealed class ParallelObjects(ObjectStore objects) : IDisposable
         return FinishAsync(written, writer);
     }
 
+    /// <summary>Begins to store what waits for others.</summary>
+    public void Begin()
+    {
+        _batch?.Begin();
+        _batch = null;
+    }
+
+    /// <summary>Fills all of a buffer.</summary>
+    public static void Fill(Span<byte> buffer, ContentReader reader)
+    {
+        while (buffer.Length > 0)
+        {
+            buffer = buffer[reader(buffer)..];
+        }
+    }
+
+    private ObjectBatch NewBatch(byte[] chunk) => new(chunk, (used, lengths) =>
+    {
+        ObjectId[] stored = [];
+        Use(chunk, () => stored = objects.EnsureEach(chunk.AsSpan(0, used), lengths));
+        return stored;
+    });
+
     private static Task<ObjectId> FinishAsync(Task written, ObjectWriter writer) => Task.Run(async () =>
     {
         using (writer)
@@ -67,21 +100,15 @@ internal sealed class ParallelObjects(ObjectStore objects) : IDisposable
         {
             before.GetAwaiter().GetResult();
             writer.Write(chunk.AsSpan(0, length));
-            return length;
         });
     });
 
     private async Task<byte[]> ReadAsync(ContentReader reader, int length, CancellationToken cancellationToken)
     {
-        await _room.WaitAsync(cancellationToken);
-        byte[] chunk = ArrayPool<byte>.Shared.Rent(length);
+        byte[] chunk = await RentAsync(length, cancellationToken);
         try
         {
-            for (int done = 0, read; done < length; done += read)
-            {
-                read = reader(chunk.AsSpan(done, length - done));
-            }
-
+            Fill(chunk.AsSpan(0, length), reader);
             return chunk;
         }
         catch
@@ -91,11 +118,22 @@ internal sealed class ParallelObjects(ObjectStore objects) : IDisposable
         }
     }
 
-    private T Use<T>(byte[] chunk, Func<T> use)
+    private async Task<byte[]> RentAsync(int length, CancellationToken cancellationToken)
+    {
+        if (!_room.Wait(0, CancellationToken.None))
+        {
+            Begin();
+            await _room.WaitAsync(cancellationToken);
+        }
+
+        return ArrayPool<byte>.Shared.Rent(length);
+    }
+
+    private void Use(byte[] chunk, Action use)
     {
         try
         {
-            return use();
+            use();
         }
         finally
         {

@@ -51,22 +51,37 @@ internal readonly ref struct TarHeader(ReadOnlySpan<byte> block)
     /// <summary>Compares the stored checksum with the sum of the bytes; old writers summed them as signed numbers.</summary>
     public void VerifyChecksum()
     {
-        long unsigned = 8 * ' ';
-        long signed = unsigned;
-        for (int i = 0; i < Size; i++)
-        {
-            if (i is < ChecksumOffset or >= ChecksumOffset + 8)
-            {
-                unsigned += _block[i];
-                signed += (sbyte)_block[i];
-            }
-        }
-
+        ReadOnlySpan<byte> before = _block[..ChecksumOffset];
+        ReadOnlySpan<byte> after = _block[(ChecksumOffset + 8)..Size];
+        long unsigned = (8 * ' ') + Sum(before) + Sum(after);
         long stored = Number(ChecksumOffset, 8, "checksum", uint.MaxValue);
-        if (stored != unsigned && stored != signed)
+        if (stored != unsigned && stored != unsigned - (0x100 * (Negative(before) + Negative(after))))
         {
             throw new FormatException($"the header's checksum is {stored}, its bytes sum up to {unsigned}");
         }
+    }
+
+    private static int Sum(ReadOnlySpan<byte> bytes)
+    {
+        int sum = 0;
+        foreach (byte value in bytes)
+        {
+            sum += value;
+        }
+
+        return sum;
+    }
+
+    /// <summary>How many there would be below zero.</summary>
+    private static int Negative(ReadOnlySpan<byte> bytes)
+    {
+        int count = 0;
+        foreach (byte value in bytes)
+        {
+            count += value >> 7;
+        }
+
+        return count;
     }
 
     private ReadOnlySpan<byte> Text(int offset, int length)

@@ -122,6 +122,20 @@ public class SplitStreamTests
     }
 
     [Fact]
+    public async Task Has_what_was_put_off_begun_before_it_waits_for_it()
+    {
+        using RepositoryFixture fixture = new();
+        TaskCompletionSource<ObjectId> putOff = new();
+        using SplitStreamWriter writer = new(fixture.Objects, "ocilayer");
+        writer.WriteObject(putOff.Task, 100);
+
+        await writer.SettleAsync(most: 1, () => throw new InvalidOperationException("there is no need to wait yet"));
+        await writer.SettleAsync(most: 0, () => putOff.SetResult(fixture.Objects.Ensure(new byte[100])));
+
+        (await SplitStreamJudge.ShowAsync(fixture.PathOf(writer.Finish()))).Chunks.Should().ContainSingle();
+    }
+
+    [Fact]
     public async Task Writes_references_once_in_order_of_use_and_their_names_sorted()
     {
         using RepositoryFixture fixture = new();
