@@ -9,13 +9,17 @@ namespace Bootc.Oci.Registry;
 /// What cannot be read or kept is fetched as if it were not there: whoever has the registry needs none of this.
 /// </summary>
 /// <param name="folder">The folder, which nobody else uses at the same time.</param>
-public sealed class PartialBlobs(Dir folder)
+/// <param name="time">Tells how fast blobs arrive.</param>
+public sealed class PartialBlobs(Dir folder, TimeProvider? time = null)
 {
     private const int RoomFactor = 2;
     private const int SmallPart = 4 << 20;
 
     /// <summary>What takes less time to fetch need not survive a power cut, and is gone before it was ever written to the disk.</summary>
     public static TimeSpan SyncAfter { get; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whether what is wanted takes so long to fetch, by what arrived of it so far, that it is to survive a power cut.</summary>
+    internal static bool TakesLong(TimeSpan elapsed, long received, long wanted) => elapsed.TotalSeconds * wanted > SyncAfter.TotalSeconds * received;
 
     /// <summary>Whether the beginning of a blob is there.</summary>
     public bool Contains(Descriptor blob) => BytesOf(blob) > 0;
@@ -57,7 +61,7 @@ public sealed class PartialBlobs(Dir folder)
                 Remove(name);
             }
 
-            return folder.FreeBytes / RoomFactor < size && BytesOf(name, size) == 0 ? null : new(folder.EnsureFile(name, 0x180), size); // 0600
+            return folder.FreeBytes / RoomFactor < size && BytesOf(name, size) == 0 ? null : new(folder.EnsureFile(name, 0x180), size, time ?? TimeProvider.System); // 0600
         }
         catch (IOException)
         {
@@ -110,12 +114,17 @@ internal sealed class PartialBlob : IDisposable
     private const long SyncEvery = 4 << 20;
 
     private readonly FileStream _file;
-    private readonly long _began = Environment.TickCount64;
+    private readonly long _size;
+    private readonly TimeProvider _time;
+    private readonly long _began;
     private long _synced;
     private bool _isFull;
 
-    public PartialBlob(Fd file, long size)
+    public PartialBlob(Fd file, long size, TimeProvider time)
     {
+        _size = size;
+        _time = time;
+        _began = time.GetTimestamp();
         _file = file.IntoStream(FileAccess.ReadWrite);
         if (_file.Length > size)
         {
@@ -154,7 +163,7 @@ internal sealed class PartialBlob : IDisposable
         try
         {
             _file.Write(arrived);
-            if (_file.Position - _synced >= SyncEvery && Environment.TickCount64 - _began > PartialBlobs.SyncAfter.TotalMilliseconds)
+            if (_file.Position - _synced >= SyncEvery && PartialBlobs.TakesLong(_time.GetElapsedTime(_began), _file.Position - Kept, _size - Kept))
             {
                 _file.Flush(flushToDisk: true);
                 _synced = _file.Position;

@@ -1,6 +1,7 @@
 using Bootc.Linux;
 using Bootc.Oci.Layers;
 using Bootc.Oci.Registry;
+using Bootc.Testing;
 
 namespace Bootc.Oci.Tests.Registry;
 
@@ -141,6 +142,39 @@ public sealed class PartialBlobsTests : IAsyncLifetime
         using PartialBlob? kept = new PartialBlobs(folder).TryOpen(new(MediaTypes.Layer, _registry.LayerDigest, (long)(folder.FreeBytes * share)));
 
         (kept is not null).Should().Be(isKept);
+    }
+
+    [Theory]
+    [InlineData(1, 4, 100, false)]
+    [InlineData(1, 4, 121, true)]
+    [InlineData(29, 100, 100, false)]
+    [InlineData(31, 100, 100, true)]
+    public void It_is_the_whole_time_of_a_transfer_that_counts(int seconds, long received, long wanted, bool isLong) =>
+        PartialBlobs.TakesLong(TimeSpan.FromSeconds(seconds), received, wanted).Should().Be(isLong);
+
+    [Fact]
+    public async Task What_takes_long_to_fetch_is_on_the_disk_every_four_megabytes()
+    {
+        // Not in /tmp, which may be memory.
+        DirectoryInfo folder = Directory.CreateDirectory(Path.Join(AppContext.BaseDirectory, $"{Guid.NewGuid()}"));
+        try
+        {
+            FakeTime time = new();
+            using Dir partial = Dir.Open(folder.FullName);
+            using PartialBlob blob = new PartialBlobs(partial, time).TryOpen(new(MediaTypes.Layer, _registry.LayerDigest, 100 << 20))!;
+
+            blob.Append(new byte[4 << 20]);
+            time.Advance(TimeSpan.FromSeconds(10));
+            blob.Append(new byte[1]);
+
+            (await PlacesAsync()).Should().NotContain("delalloc").And.Contain("eof");
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+
+        Task<string> PlacesAsync() => LabProgram.RunAsync("filefrag", ["-v", Path.Join(folder.FullName, $"{_registry.LayerDigest}")]);
     }
 
     private string? RangeOfBlob() => _registry.Requests.Single(request => request.Path.Contains($"{_registry.LayerDigest}")).Range;
