@@ -28,13 +28,13 @@ public sealed class BenchTests : IDisposable
 
         await report.WriteHeadAsync(image, await Product.Instance, await Lab.SidTree, CancellationToken.None);
         bool isAlike = await new Benchmark(image, BenchSizes.Tiny, Work).RunAsync(measurements, report, CancellationToken.None);
-        await new TransferBenchmark(image, transfers, registry).RunAsync(measurements, report, CancellationToken.None);
+        await new TransferBenchmark(image, transfers, registry, BenchSizes.Tiny, Work).RunAsync(measurements, report, CancellationToken.None);
 
         isAlike.Should().BeTrue(written.ToString());
         measurements.HaveAllRun.Should().BeTrue(written.ToString());
         foreach (string peer in (string[])[
             "skopeo copy", "umoci unpack", "podman image mount", "tar -x", "mkcomposefs --from-file",
-            "bootc internals status", "podman pull, zstd:chunked", "skopeo copy, umoci unpack", "skopeo copy, ostree commit"])
+            "bootc internals status", "podman pull, zstd:chunked", "skopeo copy, umoci unpack", "skopeo copy, ostree commit", "bootc, 1 MB", "bootc, 8 MB"])
         {
             written.ToString().Should().MatchRegex($@"\n\| {peer}[^|]*\| \d+\.\d\d ± ");
         }

@@ -274,10 +274,16 @@ public sealed partial class SyncOrderTests(ITestOutputHelper output) : Interrupt
 
         public static async Task UnmountAsync(string folder)
         {
+            const string users = """for p in /proc/[0-9]*; do ls -l "$p/cwd" "$p/fd/" 2>/dev/null | grep -F "$1" && echo "$p: $(tr '\0' ' ' <"$p/cmdline")"; done; exit 0""";
+
             // A program that another test was starting may hold a file of it for a moment longer.
             for (int tries = 0; (await LabProgram.TryRunAsync("umount", [folder])).ExitCode != 0; tries++)
             {
-                tries.Should().BeLessThan(200, $"{folder} is in use");
+                if (tries == 200)
+                {
+                    Assert.Fail($"{folder} is in use: {await LabProgram.RunAsync("sh", ["-c", users, "users", folder])}");
+                }
+
                 await Task.Delay(TimeSpan.FromMilliseconds(50));
             }
         }

@@ -4,7 +4,9 @@ namespace Bootc.Testing.Bench;
 /// <param name="image">The image that the registry has in all its forms.</param>
 /// <param name="images">Those forms.</param>
 /// <param name="registry">Gets them.</param>
-public sealed class TransferBenchmark(BenchImage image, TransferImages images, LabRegistry registry)
+/// <param name="sizes">How large a large image is.</param>
+/// <param name="folder">Where that is made.</param>
+public sealed class TransferBenchmark(BenchImage image, TransferImages images, LabRegistry registry, BenchSizes sizes, string folder)
 {
     // All see the registry's authority and login where programs look for them.
     private const string WithConfiguration = "mount --bind \"$1\" /etc/containers; export REGISTRY_AUTH_FILE=/etc/containers/auth.json; ";
@@ -18,6 +20,10 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
 
     private const string Skopeo = WithConfiguration + "skopeo copy --quiet ";
     private const int Block = 4096;
+
+    /// <summary>How much smaller the other image is whose memory is measured.</summary>
+    private const int SmallPart = 40;
+
     private const string ToStorage = " \"containers-storage:[overlay@$PWD/root+$PWD/run]localhost/bench\"";
 
     private readonly Dictionary<string, ObjectSizes> _left = [];
@@ -44,6 +50,19 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
             "Update to an image with another file in a hundred", Updates(bootc), look: null, cancellationToken);
         await WriteNeededAsync(report, updates[0]);
         await measurements.MeasureAsync("Pull of what is there already", Repeated(bootc), look: null, cancellationToken);
+        await measurements.MeasureAsync("Memory: pulls of zstd, in four layers of files of a megabyte", await LargePullsAsync(bootc, cancellationToken), look: null, cancellationToken);
+    }
+
+    private async Task<Contestant[]> LargePullsAsync(string bootc, CancellationToken cancellationToken)
+    {
+        List<Contestant> pulls = [];
+        foreach (int megabytes in (int[])[int.Max(1, sizes.LargeMegabytes / SmallPart), sizes.LargeMegabytes])
+        {
+            string name = await TransferImages.PushLargeAsync(registry, folder, megabytes, cancellationToken);
+            pulls.Add(new($"bootc, {megabytes} MB", BootcPull, [registry.Configuration, bootc, NameOf(name)]));
+        }
+
+        return [.. pulls];
     }
 
     private string NameOf(string name) => $"{registry.Host}/bench/{name.Replace(':', '-')}";

@@ -37,10 +37,23 @@ public sealed class TransferImages(string folder)
     {
         foreach (string layout in Directory.EnumerateDirectories(folder))
         {
-            await SkopeoAsync(
-                ["copy", "--quiet", "--dest-cert-dir", registry.Certificates, "--dest-creds", $"{LabRegistry.User}:{LabRegistry.Password}", $"oci:{layout}:latest", $"docker://{registry.Host}/bench/{Path.GetFileName(layout)}"],
-                cancellationToken);
+            await PushAsync(registry, layout, [], cancellationToken);
         }
+    }
+
+    /// <summary>Makes an image of files of a megabyte, pushes it as <c>bench/large-N</c>, its layers compressed by zstd, and keeps none of it here.</summary>
+    /// <param name="registry">Gets it.</param>
+    /// <param name="work">Where it is made.</param>
+    /// <param name="megabytes">N, how many files it has.</param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
+    public static async Task<string> PushLargeAsync(LabRegistry registry, string work, int megabytes, CancellationToken cancellationToken)
+    {
+        string name = $"large-{megabytes}";
+        string layout = Path.Join(work, name);
+        ManyFiles.WriteLargeLayout(layout, megabytes);
+        await PushAsync(registry, layout, ["--dest-compress-format", "zstd"], cancellationToken);
+        Directory.Delete(layout, recursive: true);
+        return name;
     }
 
     /// <summary>Compressed bytes of files of the second version that the first has not, and of the tables that tell of them.</summary>
@@ -74,6 +87,14 @@ public sealed class TransferImages(string folder)
         await CompressAsync(image.LayoutOfManyLayers, "gzip", LayoutOf("gzip-many"), cancellationToken);
         Directory.Delete(changed, recursive: true);
     }
+
+    private static Task PushAsync(LabRegistry registry, string layout, string[] options, CancellationToken cancellationToken) =>
+        SkopeoAsync(
+            [
+                "copy", "--quiet", "--dest-cert-dir", registry.Certificates, "--dest-creds", $"{LabRegistry.User}:{LabRegistry.Password}", .. options,
+                $"oci:{layout}:latest", $"docker://{registry.Host}/bench/{Path.GetFileName(layout)}",
+            ],
+            cancellationToken);
 
     private static bool IsGzip(FileInfo file)
     {
