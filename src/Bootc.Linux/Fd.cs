@@ -213,11 +213,11 @@ public sealed unsafe class Fd : SafeHandleMinusOneIsInvalid
     }
 
     /// <summary>A stream that owns this descriptor; the Fd itself is closed for use.</summary>
-    public FileStream IntoStream(FileAccess access, int bufferSize = 0)
+    public FileStream IntoStream(FileAccess access)
     {
         SafeFileHandle file = new(handle, ownsHandle: true);
         SetHandleAsInvalid();
-        return new(file, access, bufferSize);
+        return new(file, access, bufferSize: 0);
     }
 
     protected override bool ReleaseHandle() => Libc.Close((int)handle) == 0;

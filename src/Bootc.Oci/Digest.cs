@@ -13,6 +13,8 @@ namespace Bootc.Oci;
 [JsonConverter(typeof(DigestConverter))]
 public readonly record struct Digest
 {
+    private const int ReadSize = 256 << 10;
+
     private static readonly SearchValues<char> LowerHex = SearchValues.Create("0123456789abcdef");
 
     private readonly string? _text;
@@ -42,6 +44,27 @@ public readonly record struct Digest
 
     /// <summary>The SHA-256 digest of bytes.</summary>
     public static Digest Sha256(ReadOnlySpan<byte> bytes) => Of(HashAlgorithmName.SHA256, SHA256.HashData(bytes));
+
+    /// <summary>The SHA-256 digest of what is left of a stream, which needs no buffer of its own.</summary>
+    public static Digest Sha256(Stream bytes)
+    {
+        // Not SHA256.HashData, which takes little at a time.
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
+        try
+        {
+            using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            for (int read; (read = bytes.Read(buffer)) > 0;)
+            {
+                hash.AppendData(buffer, 0, read);
+            }
+
+            return OfSha256(hash.GetHashAndReset());
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
 
     /// <summary>The digest that a SHA-256 hash stands for.</summary>
     public static Digest OfSha256(ReadOnlySpan<byte> hash) => Of(HashAlgorithmName.SHA256, hash);

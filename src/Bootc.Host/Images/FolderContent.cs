@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using Bootc.Linux;
 using Bootc.Oci;
 using Bootc.Oci.Chunked;
@@ -13,7 +12,6 @@ namespace Bootc.Host.Images;
 /// <param name="folders">Absolute paths. One that is not there, or cannot be read, has nothing.</param>
 internal sealed class FolderContent(IReadOnlyList<string> folders) : ILocalContent
 {
-    private const int BufferSize = 256 << 10;
     private const int MaxDepth = 128;
 
     private readonly Lock _finding = new();
@@ -109,7 +107,7 @@ internal sealed class FolderContent(IReadOnlyList<string> folders) : ILocalConte
     private static FileStream? TryOpen(string folder, string path)
     {
         using Dir? root = Dir.TryOpen(folder);
-        return root?.TryOpenBeneath(path)?.IntoStream(FileAccess.Read, BufferSize);
+        return root?.TryOpenBeneath(path)?.IntoStream(FileAccess.Read);
     }
 
     /// <summary>Null for a file that cannot be read.</summary>
@@ -118,7 +116,7 @@ internal sealed class FolderContent(IReadOnlyList<string> folders) : ILocalConte
         try
         {
             using FileStream? file = TryOpen(folder, path);
-            return file is null ? null : Digest.OfSha256(SHA256.HashData(file));
+            return file is null ? null : Digest.Sha256(file);
         }
         catch (IOException)
         {

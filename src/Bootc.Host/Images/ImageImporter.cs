@@ -27,6 +27,7 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
 
     private const string ConfigContentType = "ociconfg";
     private const string ManifestContentType = "ocimanif";
+    private const int MuchGarbage = 32 << 20;
 
     // Decompressing takes a processor each; more layers at once would only take memory.
     private static readonly int LayersAtOnce = Math.Clamp(Environment.ProcessorCount, 2, 4);
@@ -34,6 +35,10 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
     private readonly LayerStore _layers = new(repository);
     private readonly StoredContent _stored = new(repository);
     private readonly FolderContent _folders = new(contentFolders);
+
+    // In bytes, as it was after the last collection.
+    private readonly Lock _collecting = new();
+    private long _live;
 
     /// <summary>Whether a layer that is in the repository need not be read again; as long as nobody says otherwise, none has to.</summary>
     public Predicate<DiffId> IsLayerWhole { get; init; } = _ => true;
@@ -193,7 +198,20 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
     /// The tables of one stage have just become garbage, tens of megabytes for a large image. Left alone, the collector would look for
     /// them only after the next stage had taken as much again. What it finds is for that stage: given back to the kernel, it would have to be asked for again.
     /// </summary>
-    private static void CollectGarbage() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: false);
+    private static void CollectGarbage() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: true);
+
+    /// <summary>The same after a layer whose tables were large, as those of zstd:chunked are. Of many small layers each would cost more than it gives.</summary>
+    private void CollectMuchGarbage()
+    {
+        lock (_collecting)
+        {
+            if (GC.GetTotalMemory(forceFullCollection: false) - _live > MuchGarbage)
+            {
+                CollectGarbage();
+                _live = GC.GetTotalMemory(forceFullCollection: false);
+            }
+        }
+    }
 
     private Task<ObjectId> ImportLayerAsync(
         IImageSource source, ImageLayer layer, string what, UnfinishedImport? unfinished, CancellationToken cancellationToken) =>
@@ -210,6 +228,7 @@ public sealed class ImageImporter(Repository repository, Steps steps, params IRe
 
             unfinished?.AddStream(LayerStore.NameOf(layer.DiffId), stored);
             partial?.Remove(layer.Blob);
+            CollectMuchGarbage();
             return stored;
         });
 

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using Bootc.Composefs;
 using Bootc.Composefs.Store;
 using Bootc.Linux;
@@ -15,8 +14,6 @@ namespace Bootc.Host.Images;
 /// </summary>
 internal sealed class StoredContent(Repository repository) : ILocalContent
 {
-    private const int BufferSize = 256 << 10;
-
     private readonly Lock _finding = new();
     private readonly ConcurrentDictionary<Digest, ObjectId> _objects = new();
     private readonly HashSet<long> _searched = [];
@@ -87,8 +84,8 @@ internal sealed class StoredContent(Repository repository) : ILocalContent
     {
         try
         {
-            using FileStream file = repository.Objects.Open(id).IntoStream(FileAccess.Read, BufferSize);
-            return Digest.OfSha256(SHA256.HashData(file));
+            using FileStream file = repository.Objects.Open(id).IntoStream(FileAccess.Read);
+            return Digest.Sha256(file);
         }
         catch (Exception e) when (e is IOException or InvalidDataException)
         {

@@ -127,6 +127,15 @@ public sealed class HostCertificates
         }
 
         using X509Certificate2 leaf = X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
-        return own.Build(leaf);
+        return own.Build(leaf) || EndsAtAuthority(own);
     }
+
+    /// <summary>
+    /// Whether nothing is wrong with a chain but that who signed its last certificate is not known, which need not be where that certificate is in
+    /// the folder: of a company's authorities often only the one that signs servers is.
+    /// </summary>
+    private bool EndsAtAuthority(X509Chain chain) =>
+        chain.ChainStatus.All(status => status.Status == X509ChainStatusFlags.PartialChain)
+        && chain.ChainElements.LastOrDefault() is { } last
+        && _authorities.Any(authority => authority.RawDataMemory.Span.SequenceEqual(last.Certificate.RawDataMemory.Span));
 }

@@ -16,8 +16,10 @@ namespace Bootc.Oci.Registry;
 internal sealed class RegistryBlob(RegistryClient client, Descriptor blob, BlobRange range, PartialBlob? kept, CancellationToken lifetime) : ReadOnlyStream
 {
     private const int BufferSize = 128 << 10;
+    private const int MinBufferSize = 4 << 10;
 
-    private readonly byte[] _buffer = new byte[BufferSize];
+    // Of a layer in parts there are hundreds, most of them small.
+    private readonly byte[] _buffer = new byte[Math.Clamp(range.Length, MinBufferSize, BufferSize)];
     private PartialBlob? _kept = kept;
     private int _start;
     private int _end;
