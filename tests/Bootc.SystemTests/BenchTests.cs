@@ -28,7 +28,8 @@ public sealed class BenchTests : IDisposable
 
         await report.WriteHeadAsync(image, await Product.Instance, await Lab.SidTree, CancellationToken.None);
         bool isAlike = await new Benchmark(image, BenchSizes.Tiny, Work).RunAsync(measurements, report, CancellationToken.None);
-        await new TransferBenchmark(image, transfers, registry, BenchSizes.Tiny, Work).RunAsync(measurements, report, CancellationToken.None);
+        await using LabRegistry plain = await LabRegistry.StartPlainAsync();
+        await new TransferBenchmark(image, transfers, registry, plain, BenchSizes.Tiny, Work).RunAsync(measurements, report, CancellationToken.None);
 
         isAlike.Should().BeTrue(written.ToString());
         measurements.HaveAllRun.Should().BeTrue(written.ToString());

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
@@ -9,7 +10,7 @@ using Bootc.Testing.Vm;
 namespace Bootc.Testing;
 
 /// <summary>
-/// Debian's docker-registry on a port of loopback: TLS by an authority of its own, and one login. What it keeps goes with it.
+/// Debian's docker-registry on a port of loopback: TLS by an authority of its own and one login, or neither. What it keeps goes with it.
 /// </summary>
 public sealed partial class LabRegistry : IAsyncDisposable
 {
@@ -48,11 +49,14 @@ public sealed partial class LabRegistry : IAsyncDisposable
 
     private static string Login => Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{User}:{Password}"));
 
-    /// <summary>A folder for <c>/etc/containers</c>: the registry's authority, the login, and a policy.</summary>
+    /// <summary>A folder for <c>/etc/containers</c>: the registry's authority and the login, or that it has none, and a policy.</summary>
     public string Configuration => Path.Join(_folder.FullName, "containers");
 
     /// <summary>The folder with the registry's authority, for <c>--cert-dir</c>.</summary>
     public string Certificates => Path.Join(Configuration, "certs.d", Host);
+
+    /// <summary>What <c>skopeo copy</c> needs to push to it.</summary>
+    public ImmutableArray<string> PushOptions { get; private set; }
 
     /// <summary>What was asked for since it started, one line each: method and path.</summary>
     public async Task<string[]> RequestsAsync()
@@ -66,11 +70,49 @@ public sealed partial class LabRegistry : IAsyncDisposable
     public static async Task<LabRegistry> StartAsync()
     {
         DebianTree tools = await Lab.ToolsTree;
-        DirectoryInfo folder = Directory.CreateTempSubdirectory("bootc-lab-registry");
+        DirectoryInfo folder = NewFolder();
         string PathOf(string name) => Path.Join(folder.FullName, name);
 
         WriteCertificate(PathOf("registry.crt"), PathOf("registry.key"));
         await File.WriteAllTextAsync(PathOf("htpasswd"), await tools.RunAsync("htpasswd", ["-Bbn", User, Password]));
+        LabRegistry registry = await StartAsync(tools, folder, $"""
+              tls:
+                certificate: {PathOf("registry.crt")}
+                key: {PathOf("registry.key")}
+            auth:
+              htpasswd:
+                realm: lab
+                path: {PathOf("htpasswd")}
+            """);
+        DirectoryInfo certificates = Directory.CreateDirectory(registry.Certificates);
+        File.Copy(PathOf("registry.crt"), Path.Join(certificates.FullName, "ca.crt"));
+        await File.WriteAllTextAsync(
+            Path.Join(registry.Configuration, "auth.json"), $$$"""{"auths": { "{{{registry.Host}}}": { "auth": "{{{Login}}}" } } }""");
+        registry.PushOptions = ["--dest-cert-dir", registry.Certificates, "--dest-creds", $"{User}:{Password}"];
+        return registry;
+    }
+
+    /// <summary>Starts one without TLS and login, to which everybody must be told that this is meant.</summary>
+    public static async Task<LabRegistry> StartPlainAsync()
+    {
+        LabRegistry registry = await StartAsync(await Lab.ToolsTree, NewFolder(), "");
+        await File.WriteAllTextAsync(Path.Join(registry.Configuration, "auth.json"), "{}");
+        await File.WriteAllTextAsync(Path.Join(registry.Configuration, "registries.conf"), $"""
+            [[registry]]
+            location = "{registry.Host}"
+            insecure = true
+            """);
+        registry.PushOptions = ["--dest-tls-verify=false"];
+        return registry;
+    }
+
+    private static DirectoryInfo NewFolder() => Directory.CreateTempSubdirectory("bootc-lab-registry");
+
+    /// <param name="guards">How it is protected: the end of its configuration, inside of <c>http</c>.</param>
+    private static async Task<LabRegistry> StartAsync(DebianTree tools, DirectoryInfo folder, string guards)
+    {
+        string PathOf(string name) => Path.Join(folder.FullName, name);
+
         await File.WriteAllTextAsync(PathOf("config.yml"), $"""
             version: 0.1
             log:
@@ -80,13 +122,7 @@ public sealed partial class LabRegistry : IAsyncDisposable
                 rootdirectory: {PathOf("storage")}
             http:
               addr: 127.0.0.1:0
-              tls:
-                certificate: {PathOf("registry.crt")}
-                key: {PathOf("registry.key")}
-            auth:
-              htpasswd:
-                realm: lab
-                path: {PathOf("htpasswd")}
+            {guards}
             """);
 
         string log = PathOf("log");
@@ -96,7 +132,8 @@ public sealed partial class LabRegistry : IAsyncDisposable
         try
         {
             registry.Host = $"localhost:{await registry.PortAsync()}";
-            registry.WriteConfiguration();
+            Directory.CreateDirectory(registry.Configuration);
+            await File.WriteAllTextAsync(Path.Join(registry.Configuration, "policy.json"), """{"default": [{"type": "insecureAcceptAnything"}]}""");
             return registry;
         }
         catch
@@ -147,14 +184,6 @@ public sealed partial class LabRegistry : IAsyncDisposable
         using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(2));
         File.WriteAllText(certificateFile, certificate.ExportCertificatePem());
         File.WriteAllText(keyFile, key.ExportPkcs8PrivateKeyPem());
-    }
-
-    private void WriteConfiguration()
-    {
-        DirectoryInfo certificates = Directory.CreateDirectory(Certificates);
-        File.Copy(Path.Join(_folder.FullName, "registry.crt"), Path.Join(certificates.FullName, "ca.crt"));
-        File.WriteAllText(Path.Join(Configuration, "auth.json"), $$$"""{"auths": { "{{{Host}}}": { "auth": "{{{Login}}}" } } }""");
-        File.WriteAllText(Path.Join(Configuration, "policy.json"), """{"default": [{"type": "insecureAcceptAnything"}]}""");
     }
 
     private async Task<string> PortAsync()

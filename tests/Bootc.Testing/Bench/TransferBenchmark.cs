@@ -4,9 +4,10 @@ namespace Bootc.Testing.Bench;
 /// <param name="image">The image that the registry has in all its forms.</param>
 /// <param name="images">Those forms.</param>
 /// <param name="registry">Gets them.</param>
+/// <param name="plain">Gets the one of gzip, and has neither TLS nor a login.</param>
 /// <param name="sizes">How large a large image is.</param>
 /// <param name="folder">Where that is made.</param>
-public sealed class TransferBenchmark(BenchImage image, TransferImages images, LabRegistry registry, BenchSizes sizes, string folder)
+public sealed class TransferBenchmark(BenchImage image, TransferImages images, LabRegistry registry, LabRegistry plain, BenchSizes sizes, string folder)
 {
     // All see the registry's authority and login where programs look for them.
     private const string WithConfiguration = "mount --bind \"$1\" /etc/containers; export REGISTRY_AUTH_FILE=/etc/containers/auth.json; ";
@@ -33,19 +34,24 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
     {
         string bootc = (await Product.Instance).Bootc;
         await images.PushAsync(registry, cancellationToken);
+        await images.PushAsync(plain, "gzip", cancellationToken);
         IReadOnlyList<Series> floor = await measurements.MeasureAsync("The floor: single steps of a pull, each alone", Floor(), look: null, cancellationToken);
+        IReadOnlyList<Series> withoutTls = await measurements.MeasureAsync(
+            "Pull and import, gzip, few large layers, without TLS", [.. Pulls(bootc, plain, "gzip"), Untar], RememberObjects, cancellationToken);
+        WriteWritten(report, withoutTls[0]);
+        WriteDistance(report, floor, withoutTls[0]);
         foreach (string format in TransferImages.Formats)
         {
             IReadOnlyList<Series> all = await measurements.MeasureAsync(
-                $"Pull and import, {format}, few large layers", Pulls(bootc, format, isWhole: format == "gzip"), RememberObjects, cancellationToken);
+                $"Pull and import, {format}, few large layers",
+                [.. Pulls(bootc, registry, format), .. format == "gzip" ? Unpackers() : [], Untar],
+                RememberObjects,
+                cancellationToken);
             WriteWritten(report, all[0]);
-            if (format == "gzip")
-            {
-                WriteDistance(report, floor, all[0]);
-            }
         }
 
-        await measurements.MeasureAsync("Pull and import, gzip, many small layers", Pulls(bootc, "gzip-many", isWhole: false), look: null, cancellationToken);
+        await measurements.MeasureAsync(
+            "Pull and import, gzip, many small layers", Pulls(bootc, registry, "gzip-many"), look: null, cancellationToken);
         IReadOnlyList<Series> updates = await measurements.MeasureAsync(
             "Update to an image with another file in a hundred", Updates(bootc), look: null, cancellationToken);
         await WriteNeededAsync(report, updates[0]);
@@ -59,13 +65,13 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
         foreach (int megabytes in (int[])[int.Max(1, sizes.LargeMegabytes / SmallPart), sizes.LargeMegabytes])
         {
             string name = await TransferImages.PushLargeAsync(registry, folder, megabytes, cancellationToken);
-            pulls.Add(new($"bootc, {megabytes} MB", BootcPull, [registry.Configuration, bootc, NameOf(name)]));
+            pulls.Add(new($"bootc, {megabytes} MB", BootcPull, [registry.Configuration, bootc, NameOf(registry, name)]));
         }
 
         return [.. pulls];
     }
 
-    private string NameOf(string name) => $"{registry.Host}/bench/{name.Replace(':', '-')}";
+    private static string NameOf(LabRegistry registry, string name) => $"{registry.Host}/bench/{name.Replace(':', '-')}";
 
     private Contestant[] Floor() =>
     [
@@ -73,47 +79,46 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
         new("openssl dgst -sha256 of the blobs", "cat \"$@\" | openssl dgst -sha256", [.. images.GzipLayers]),
         new("openssl dgst -sha256 of the tars", "cat \"$@\" | openssl dgst -sha256", [.. image.Tars]),
         new("openssl dgst -sha512 of the tars", "cat \"$@\" | openssl dgst -sha512", [.. image.Tars]),
-        new("tar -x of the tars", "for layer; do tar -xpf \"$layer\" --xattrs --xattrs-include=\"*\" --numeric-owner; done", [.. image.Tars]),
+        Untar,
     ];
 
-    /// <param name="isWhole">Whether those take part that cannot pull by themselves.</param>
-    private Contestant[] Pulls(string bootc, string format, bool isWhole)
-    {
-        Contestant[] pullers =
-        [
-            new($"bootc, {format}", BootcPull, [registry.Configuration, bootc, NameOf(format)]),
-            new($"podman pull, {format}", Podman + "\"$2\"", [registry.Configuration, NameOf(format)]),
-            new($"skopeo copy to containers-storage, {format}", Skopeo + "\"docker://$2\"" + ToStorage, [registry.Configuration, NameOf(format)]),
-        ];
-        Contestant[] others =
-        [
-            new(
-                $"skopeo copy, umoci unpack, {format}",
-                Skopeo + "\"docker://$2\" oci:layout:latest; umoci unpack --image layout:latest bundle",
-                [registry.Configuration, NameOf(format)]),
-            new(
-                $"skopeo copy, ostree commit, {format}",
-                // A commit of each layer: ostree has no device nodes, which are left out.
-                Skopeo + """
-                "docker://$2" dir:layout; shift 2
-                ostree --repo=repo init --mode=bare
-                for layer; do
-                  gzip -dc "layout/$layer" | bsdtar --exclude='./dev/*' -cf layer.tar @-
-                  ostree --repo=repo commit --branch=layer --tree=tar=layer.tar --tar-autocreate-parents --no-bindings >/dev/null
-                done
-                """,
-                [registry.Configuration, NameOf(format), .. images.GzipLayers.Select(layer => Path.GetFileName(layer)!)]),
-            new("tar -x of the tars", "for layer; do tar -xpf \"$layer\" --xattrs --xattrs-include=\"*\" --numeric-owner; done", [.. image.Tars]),
-        ];
-        return isWhole ? [.. pullers, .. others] : pullers;
-    }
+    private Contestant Untar =>
+        new("tar -x of the tars", "for layer; do tar -xpf \"$layer\" --xattrs --xattrs-include=\"*\" --numeric-owner; done", [.. image.Tars]);
+
+    private static Contestant[] Pulls(string bootc, LabRegistry from, string format) =>
+    [
+        new($"bootc, {format}", BootcPull, [from.Configuration, bootc, NameOf(from, format)]),
+        new($"podman pull, {format}", Podman + "\"$2\"", [from.Configuration, NameOf(from, format)]),
+        new($"skopeo copy to containers-storage, {format}", Skopeo + "\"docker://$2\"" + ToStorage, [from.Configuration, NameOf(from, format)]),
+    ];
+
+    /// <summary>Those that cannot pull by themselves.</summary>
+    private Contestant[] Unpackers() =>
+    [
+        new(
+            "skopeo copy, umoci unpack, gzip",
+            Skopeo + "\"docker://$2\" oci:layout:latest; umoci unpack --image layout:latest bundle",
+            [registry.Configuration, NameOf(registry, "gzip")]),
+        new(
+            "skopeo copy, ostree commit, gzip",
+            // A commit of each layer: ostree has no device nodes, which are left out.
+            Skopeo + """
+            "docker://$2" dir:layout; shift 2
+            ostree --repo=repo init --mode=bare
+            for layer; do
+              gzip -dc "layout/$layer" | bsdtar --exclude='./dev/*' -cf layer.tar @-
+              ostree --repo=repo commit --branch=layer --tree=tar=layer.tar --tar-autocreate-parents --no-bindings >/dev/null
+            done
+            """,
+            [registry.Configuration, NameOf(registry, "gzip"), .. images.GzipLayers.Select(layer => Path.GetFileName(layer)!)]),
+    ];
 
     private Contestant[] Updates(string bootc) =>
     [
         .. TransferImages.Formats.Reverse().Select(format => new Contestant(
-            $"bootc, {format}", BootcUpdate, [registry.Configuration, bootc, NameOf(format), NameOf($"{format}-2")]) { Before = BootcPull }),
-        new("podman pull, gzip", Podman + "\"$3\"", [registry.Configuration, NameOf("gzip"), NameOf("gzip-2")]) { Before = Podman + "\"$2\"" },
-        new("skopeo copy to containers-storage, gzip", Skopeo + "\"docker://$3\"" + ToStorage, [registry.Configuration, NameOf("gzip"), NameOf("gzip-2")])
+            $"bootc, {format}", BootcUpdate, [registry.Configuration, bootc, NameOf(registry, format), NameOf(registry, $"{format}-2")]) { Before = BootcPull }),
+        new("podman pull, gzip", Podman + "\"$3\"", [registry.Configuration, NameOf(registry, "gzip"), NameOf(registry, "gzip-2")]) { Before = Podman + "\"$2\"" },
+        new("skopeo copy to containers-storage, gzip", Skopeo + "\"docker://$3\"" + ToStorage, [registry.Configuration, NameOf(registry, "gzip"), NameOf(registry, "gzip-2")])
         {
             Before = Skopeo + "\"docker://$2\"" + ToStorage,
         },
@@ -121,7 +126,7 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
 
     private Contestant[] Repeated(string bootc) =>
     [
-        .. Pulls(bootc, "gzip", isWhole: false).Select(contestant => contestant with { Before = contestant.Script }),
+        .. Pulls(bootc, registry, "gzip").Select(contestant => contestant with { Before = contestant.Script }),
     ];
 
     /// <summary>The sizes of the objects that an import left.</summary>

@@ -32,7 +32,10 @@ public sealed class TransferImages(string folder)
         return images;
     }
 
-    /// <summary>Pushes all of them to a registry, as <c>bench/NAME</c> without colons.</summary>
+    /// <summary>Pushes one of them to a registry, as <c>bench/NAME</c> without colons.</summary>
+    public Task PushAsync(LabRegistry registry, string name, CancellationToken cancellationToken) => PushAsync(registry, LayoutOf(name), [], cancellationToken);
+
+    /// <summary>Pushes all of them.</summary>
     public async Task PushAsync(LabRegistry registry, CancellationToken cancellationToken)
     {
         foreach (string layout in Directory.EnumerateDirectories(folder))
@@ -91,7 +94,7 @@ public sealed class TransferImages(string folder)
     private static Task PushAsync(LabRegistry registry, string layout, string[] options, CancellationToken cancellationToken) =>
         SkopeoAsync(
             [
-                "copy", "--quiet", "--dest-cert-dir", registry.Certificates, "--dest-creds", $"{LabRegistry.User}:{LabRegistry.Password}", .. options,
+                "copy", "--quiet", .. registry.PushOptions, .. options,
                 $"oci:{layout}:latest", $"docker://{registry.Host}/bench/{Path.GetFileName(layout)}",
             ],
             cancellationToken);

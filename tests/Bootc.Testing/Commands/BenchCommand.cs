@@ -41,7 +41,8 @@ internal static class BenchCommand
             await report.WriteHeadAsync(image, await Product.Instance, await Lab.SidTree, cancellationToken);
             Measurements measurements = new(report, rounds, work, filesystem);
             await using LabRegistry registry = await LabRegistry.StartAsync();
-            await new TransferBenchmark(image, transfers, registry, sizes, work).RunAsync(measurements, report, cancellationToken);
+            await using LabRegistry plain = await LabRegistry.StartPlainAsync();
+            await new TransferBenchmark(image, transfers, registry, plain, sizes, work).RunAsync(measurements, report, cancellationToken);
             bool isAlike = await new Benchmark(image, sizes, work).RunAsync(measurements, report, cancellationToken);
             return isAlike && measurements.HaveAllRun ? 0 : 1;
         }
