@@ -54,7 +54,10 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
             "Pull and import, gzip, many small layers", Pulls(bootc, registry, "gzip-many"), look: null, cancellationToken);
         IReadOnlyList<Series> updates = await measurements.MeasureAsync(
             "Update to an image with another file in a hundred", Updates(bootc), look: null, cancellationToken);
-        await WriteNeededAsync(report, updates[0]);
+        await WriteNeededAsync(report, updates[0], "zstd:chunked");
+        IReadOnlyList<Series> updatesOfOneLayer = await measurements.MeasureAsync(
+            "Update to an image with other files in one layer of sixty", UpdatesOf(bootc, "zstd:chunked-many"), look: null, cancellationToken);
+        await WriteNeededAsync(report, updatesOfOneLayer[0], "zstd:chunked-many");
         await measurements.MeasureAsync("Pull of what is there already", Repeated(bootc), look: null, cancellationToken);
         await measurements.MeasureAsync("Memory: pulls of zstd, in four layers of files of a megabyte", await LargePullsAsync(bootc, cancellationToken), look: null, cancellationToken);
     }
@@ -115,14 +118,24 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
 
     private Contestant[] Updates(string bootc) =>
     [
-        .. TransferImages.Formats.Reverse().Select(format => new Contestant(
-            $"bootc, {format}", BootcUpdate, [registry.Configuration, bootc, NameOf(registry, format), NameOf(registry, $"{format}-2")]) { Before = BootcPull }),
-        new("podman pull, gzip", Podman + "\"$3\"", [registry.Configuration, NameOf(registry, "gzip"), NameOf(registry, "gzip-2")]) { Before = Podman + "\"$2\"" },
-        new("skopeo copy to containers-storage, gzip", Skopeo + "\"docker://$3\"" + ToStorage, [registry.Configuration, NameOf(registry, "gzip"), NameOf(registry, "gzip-2")])
-        {
-            Before = Skopeo + "\"docker://$2\"" + ToStorage,
-        },
+        .. TransferImages.Formats.Reverse().Select(format => UpdatesOf(bootc, format)[0]),
+        .. UpdatesOf(bootc, "gzip")[1..],
     ];
+
+    private Contestant[] UpdatesOf(string bootc, string name)
+    {
+        string first = NameOf(registry, name);
+        string second = NameOf(registry, $"{name}-2");
+        return
+        [
+            new($"bootc, {name}", BootcUpdate, [registry.Configuration, bootc, first, second]) { Before = BootcPull },
+            new($"podman pull, {name}", Podman + "\"$3\"", [registry.Configuration, first, second]) { Before = Podman + "\"$2\"" },
+            new($"skopeo copy to containers-storage, {name}", Skopeo + "\"docker://$3\"" + ToStorage, [registry.Configuration, first, second])
+            {
+                Before = Skopeo + "\"docker://$2\"" + ToStorage,
+            },
+        ];
+    }
 
     private Contestant[] Repeated(string bootc) =>
     [
@@ -168,11 +181,11 @@ public sealed class TransferBenchmark(BenchImage image, TransferImages images, L
     /// <summary>What objects have, and what the blocks have that a file system keeps them in, of 4096 bytes each.</summary>
     private readonly record struct ObjectSizes(long Bytes, long InBlocks);
 
-    private async Task WriteNeededAsync(BenchReport report, Series bootc)
+    private async Task WriteNeededAsync(BenchReport report, Series bootc, string name)
     {
         if (bootc.HasRun)
         {
-            (long contents, long tables) = await images.NeededAsync();
+            (long contents, long tables) = await images.NeededAsync(name);
             double received = bootc.Of(run => run.Received).Median;
             report.WriteLine(
                 $"{bootc.Contestant.Name}: {received / 1e6:F2} MB received for {contents / 1e6:F2} MB of new files and {tables / 1e6:F2} MB of tables: "

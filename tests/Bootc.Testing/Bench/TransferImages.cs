@@ -1,8 +1,8 @@
 namespace Bootc.Testing.Bench;
 
 /// <summary>
-/// The image of the bench as registries have it: compressed in three ways, in few layers and in many, and in a second version in which one file of a
-/// hundred is another.
+/// The image of the bench as registries have it: compressed in three ways, in few layers and in many, and in second versions: one file of a hundred is
+/// another, wherever it is, or half the files of one of the many layers are.
 /// </summary>
 /// <param name="folder">Where the layouts are.</param>
 public sealed class TransferImages(string folder)
@@ -13,6 +13,8 @@ public sealed class TransferImages(string folder)
     /// <summary>Ways to compress a layer, as skopeo names them; they are names of layouts and repositories, too.</summary>
     public static readonly string[] Formats = ["gzip", "zstd", "zstd:chunked"];
 
+    private static readonly string[] FormatsOfManyLayers = ["gzip", "zstd:chunked"];
+
     /// <summary>The layout of an image.</summary>
     /// <param name="name"><c>gzip</c>, <c>gzip-many</c>, <c>gzip-2</c> and so on.</param>
     public string LayoutOf(string name) => Path.Join(folder, name.Replace(':', '-'));
@@ -22,7 +24,7 @@ public sealed class TransferImages(string folder)
 
     /// <summary>The images made from one of the bench, kept in the cache of this machine.</summary>
     public static async Task<TransferImages> EnsureAsync(BenchImage image, CancellationToken cancellationToken) =>
-        new(await LabCache.OfMachine.EnsureAsync("bench-transfers", image.Digest, part => new TransferImages(part).MakeAsync(image, cancellationToken), cancellationToken));
+        new(await LabCache.OfMachine.EnsureAsync("bench-forms", image.Digest, part => new TransferImages(part).MakeAsync(image, cancellationToken), cancellationToken));
 
     /// <summary>The same in a folder of the caller's.</summary>
     public static async Task<TransferImages> MakeAsync(string folder, BenchImage image, CancellationToken cancellationToken)
@@ -59,35 +61,55 @@ public sealed class TransferImages(string folder)
         return name;
     }
 
-    /// <summary>Compressed bytes of files of the second version that the first has not, and of the tables that tell of them.</summary>
-    public async Task<(long Contents, long Tables)> NeededAsync()
+    /// <summary>Compressed bytes of files of the second version of a zstd:chunked image that the first has not, and of the tables of layers that it has not.</summary>
+    public async Task<(long Contents, long Tables)> NeededAsync(string name)
     {
-        HashSet<string> known = [.. (await ChunkedLayer.ReadAsync(LayoutOf("zstd:chunked"))).SelectMany(layer => layer.Files).Select(file => file.Digest)];
-        ChunkedLayer[] second = await ChunkedLayer.ReadAsync(LayoutOf("zstd:chunked-2"));
+        ChunkedLayer[] first = await ChunkedLayer.ReadAsync(LayoutOf(name));
+        HashSet<string> known = [.. first.SelectMany(layer => layer.Files).Select(file => file.Digest)];
+        ChunkedLayer[] other = [.. (await ChunkedLayer.ReadAsync(LayoutOf($"{name}-2"))).ExceptBy(first.Select(layer => layer.Blob), layer => layer.Blob)];
         return (
-            second.SelectMany(layer => layer.Files).Where(file => known.Add(file.Digest)).Sum(file => file.Length),
-            second.Sum(layer => layer.Size - layer.ContentEnd));
+            other.SelectMany(layer => layer.Files).Where(file => known.Add(file.Digest)).Sum(file => file.Length),
+            other.Sum(layer => layer.Size - layer.ContentEnd));
     }
 
     private async Task MakeAsync(BenchImage image, CancellationToken cancellationToken)
     {
-        string changed = Path.Join(folder, "plain-2");
+        await MakeAsync(image.Layout, _ => OneOf, Formats, "", cancellationToken);
+        string[] many = LayoutManifest.BlobsOf(image.LayoutOfManyLayers);
+        string one = many.Order(Comparer<string>.Create((left, right) => new FileInfo(left).Length.CompareTo(new FileInfo(right).Length))).ElementAt(many.Length / 2);
+        await MakeAsync(image.LayoutOfManyLayers, tar => tar == one ? 2 : null, FormatsOfManyLayers, "-many", cancellationToken);
+    }
+
+    /// <param name="layout">The first version, not compressed.</param>
+    /// <param name="changes">Each which file of a layer is another in the second; null for none.</param>
+    /// <param name="formats">How both are compressed.</param>
+    /// <param name="name">What their names have behind that of the format.</param>
+    private async Task MakeAsync(string layout, Func<string, int?> changes, string[] formats, string name, CancellationToken cancellationToken)
+    {
+        string changed = Path.Join(folder, "plain");
         LayoutWriter second = new(changed);
-        foreach (string tar in image.Tars)
+        foreach (string tar in LayoutManifest.BlobsOf(layout))
         {
             string copy = Path.Join(folder, "layer.tar");
-            ChangedTar.Write(tar, copy, OneOf);
+            if (changes(tar) is { } oneOf)
+            {
+                ChangedTar.Write(tar, copy, oneOf);
+            }
+            else
+            {
+                File.Copy(tar, copy);
+            }
+
             second.AddLayer(copy);
         }
 
         second.Finish();
-        foreach (string format in Formats)
+        foreach (string format in formats)
         {
-            await CompressAsync(image.Layout, format, LayoutOf(format), cancellationToken);
-            await CompressAsync(changed, format, LayoutOf($"{format}-2"), cancellationToken);
+            await CompressAsync(layout, format, LayoutOf($"{format}{name}"), cancellationToken);
+            await CompressAsync(changed, format, LayoutOf($"{format}{name}-2"), cancellationToken);
         }
 
-        await CompressAsync(image.LayoutOfManyLayers, "gzip", LayoutOf("gzip-many"), cancellationToken);
         Directory.Delete(changed, recursive: true);
     }
 
