@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -11,39 +12,52 @@ namespace Bootc.Oci;
 /// (https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests).
 /// </summary>
 [JsonConverter(typeof(DigestConverter))]
-public readonly record struct Digest
+public readonly struct Digest : IEquatable<Digest>
 {
+    private const string Sha256Prefix = "sha256:";
+    private const string Sha512Prefix = "sha512:";
+    private const int MaxTextLength = 7 + (2 * SHA512.HashSizeInBytes);
     private const int ReadSize = 256 << 10;
 
     private static readonly SearchValues<char> LowerHex = SearchValues.Create("0123456789abcdef");
 
-    private readonly string? _text;
+    // Not the text, which takes three times the memory: a table of contents has tens of thousands of digests.
+    private readonly byte[]? _hash;
 
-    private Digest(string text) => _text = text;
+    private Digest(byte[] hash) => _hash = hash;
 
     /// <summary>The hash function.</summary>
-    public HashAlgorithmName Algorithm => ToString().StartsWith("sha256:", StringComparison.Ordinal) ? HashAlgorithmName.SHA256 : HashAlgorithmName.SHA512;
+    public HashAlgorithmName Algorithm => IsSha256 ? HashAlgorithmName.SHA256 : HashAlgorithmName.SHA512;
 
     /// <summary>What follows the colon.</summary>
-    public string Hex => ToString()[7..];
+    public string Hex => Convert.ToHexStringLower(Hash);
 
     /// <summary>The place of such a blob in an OCI layout, below <c>blobs/</c>.</summary>
     public string BlobPath => ToString().Replace(':', '/');
 
-    public static bool TryParse([NotNullWhen(true)] string? text, out Digest digest)
+    private ReadOnlySpan<byte> Hash => _hash ?? throw new InvalidOperationException("a digest that was never given a value");
+
+    private bool IsSha256 => Hash.Length == SHA256.HashSizeInBytes;
+
+    public static bool operator ==(Digest left, Digest right) => left.Equals(right);
+
+    public static bool operator !=(Digest left, Digest right) => !left.Equals(right);
+
+    public static bool TryParse([NotNullWhen(true)] string? text, out Digest digest) => TryParseText(text, out digest);
+
+    /// <summary>As the other one, of ASCII.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> text, out Digest digest)
     {
-        bool valid = text?.Split(':') is ["sha256", { Length: 64 }] or ["sha512", { Length: 128 }]
-            && !text.AsSpan(7).ContainsAnyExcept(LowerHex);
-        digest = valid ? new(text!) : default;
-        return valid;
+        Span<char> characters = stackalloc char[MaxTextLength];
+        return TryParseText(text.Length <= MaxTextLength ? characters[..Encoding.Latin1.GetChars(text, characters)] : [], out digest);
     }
 
-    /// <summary>As <see cref="TryParse"/>, but anything else is a <see cref="FormatException"/>.</summary>
+    /// <summary>As <see cref="TryParse(string, out Digest)"/>, but anything else is a <see cref="FormatException"/>.</summary>
     public static Digest Parse(string text) =>
         TryParse(text, out Digest digest) ? digest : throw new FormatException($"\"{text}\" is not a sha256 or sha512 digest");
 
     /// <summary>The SHA-256 digest of bytes.</summary>
-    public static Digest Sha256(ReadOnlySpan<byte> bytes) => Of(HashAlgorithmName.SHA256, SHA256.HashData(bytes));
+    public static Digest Sha256(ReadOnlySpan<byte> bytes) => new(SHA256.HashData(bytes));
 
     /// <summary>The SHA-256 digest of what is left of a stream, which needs no buffer of its own.</summary>
     public static Digest Sha256(Stream bytes)
@@ -58,7 +72,7 @@ public readonly record struct Digest
                 hash.AppendData(buffer, 0, read);
             }
 
-            return OfSha256(hash.GetHashAndReset());
+            return new(hash.GetHashAndReset());
         }
         finally
         {
@@ -67,16 +81,40 @@ public readonly record struct Digest
     }
 
     /// <summary>The digest that a SHA-256 hash stands for.</summary>
-    public static Digest OfSha256(ReadOnlySpan<byte> hash) => Of(HashAlgorithmName.SHA256, hash);
+    public static Digest OfSha256(ReadOnlySpan<byte> hash) =>
+        hash.Length == SHA256.HashSizeInBytes ? new(hash.ToArray()) : throw new ArgumentException($"a SHA-256 hash of {hash.Length} bytes", nameof(hash));
 
     /// <summary>The digest that bytes have by this digest's algorithm.</summary>
-    public Digest OfSameKind(ReadOnlySpan<byte> bytes) =>
-        Algorithm == HashAlgorithmName.SHA256 ? Sha256(bytes) : Of(Algorithm, SHA512.HashData(bytes));
+    public Digest OfSameKind(ReadOnlySpan<byte> bytes) => new(IsSha256 ? SHA256.HashData(bytes) : SHA512.HashData(bytes));
 
-    internal static Digest Of(HashAlgorithmName algorithm, ReadOnlySpan<byte> hash) =>
-        new($"{(algorithm == HashAlgorithmName.SHA256 ? "sha256" : "sha512")}:{Convert.ToHexStringLower(hash)}");
+    /// <summary>The digest that a hash by this digest's algorithm stands for.</summary>
+    internal Digest WithHash(byte[] hash) =>
+        hash.Length == Hash.Length ? new(hash) : throw new ArgumentException($"a hash of {hash.Length} bytes, not {Hash.Length}", nameof(hash));
 
-    public override string ToString() => _text ?? throw new InvalidOperationException("a digest that was never given a value");
+    public bool Equals(Digest other) => _hash.AsSpan().SequenceEqual(other._hash);
+
+    public override bool Equals([NotNullWhen(true)] object? obj) => obj is Digest other && Equals(other);
+
+    public override int GetHashCode()
+    {
+        // Whoever writes a table of contents chooses what it says, so the hash's own bytes would not do.
+        HashCode code = default;
+        code.AddBytes(_hash);
+        return code.ToHashCode();
+    }
+
+    public override string ToString() => $"{(IsSha256 ? Sha256Prefix : Sha512Prefix)}{Hex}";
+
+    private static bool TryParseText(ReadOnlySpan<char> text, out Digest digest)
+    {
+        int size = text.StartsWith(Sha256Prefix, StringComparison.Ordinal) ? SHA256.HashSizeInBytes
+            : text.StartsWith(Sha512Prefix, StringComparison.Ordinal) ? SHA512.HashSizeInBytes
+            : 0;
+        ReadOnlySpan<char> hex = size > 0 ? text[Sha256Prefix.Length..] : [];
+        bool isValid = size > 0 && hex.Length == 2 * size && !hex.ContainsAnyExcept(LowerHex);
+        digest = isValid ? new(Convert.FromHexString(hex)) : default;
+        return isValid;
+    }
 }
 
 /// <summary>Digests in JSON are strings.</summary>

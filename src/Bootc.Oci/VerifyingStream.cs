@@ -78,7 +78,7 @@ public sealed class VerifyingStream(Stream inner, Digest digest, long size) : Re
             throw new InvalidDataException($"blob {digest} ended after {BytesRead} of {size} bytes");
         }
 
-        Digest found = Digest.Of(digest.Algorithm, _hash.GetHashAndReset());
+        Digest found = digest.WithHash(_hash.GetHashAndReset());
         if (found != digest)
         {
             throw new InvalidDataException($"blob {digest} has digest {found}");

@@ -48,5 +48,23 @@ public sealed class VerifyingStreamTests
     [InlineData("sha256:../../../../../../../../../../../../../../../../../../etc/passwd")]
     [InlineData("")]
     [InlineData(null)]
-    public void Takes_nothing_else_for_a_digest(string? text) => Digest.TryParse(text, out _).Should().BeFalse();
+    public void Takes_nothing_else_for_a_digest(string? text)
+    {
+        Digest.TryParse(text, out _).Should().BeFalse();
+        Digest.TryParse(Encoding.UTF8.GetBytes(text ?? ""), out _).Should().BeFalse();
+    }
+
+    [Theory]
+    [InlineData("sha256", 64)]
+    [InlineData("sha512", 128)]
+    public void A_digest_is_the_same_however_it_was_read(string algorithm, int length)
+    {
+        string text = $"{algorithm}:{string.Concat(Enumerable.Repeat("0a1f", length / 4))}";
+
+        Digest.TryParse(Encoding.UTF8.GetBytes(text), out Digest read).Should().BeTrue();
+
+        read.Should().Be(Digest.Parse(text)).And.NotBe(Digest.Parse(text.Replace("f", "e", StringComparison.Ordinal)));
+        read.GetHashCode().Should().Be(Digest.Parse(text).GetHashCode());
+        read.ToString().Should().Be(text);
+    }
 }

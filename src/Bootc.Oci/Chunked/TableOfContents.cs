@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text;
 using System.Text.Json;
 
 namespace Bootc.Oci.Chunked;
@@ -140,7 +139,7 @@ internal sealed record TableOfContents(ImmutableArray<ChunkedFile> Files, Digest
 
         // As it is, so that what is no UTF-8 is no digest either.
         ReadOnlySpan<byte> text = reader.ValueSpan;
-        return text.IsEmpty ? null : Digest.TryParse(Encoding.Latin1.GetString(text), out Digest digest) ? digest : throw NotValid(member, "a digest", entry);
+        return text.IsEmpty ? null : Digest.TryParse(text, out Digest digest) ? digest : throw NotValid(member, "a digest", entry);
     }
 
     private static void Expect(ref Utf8JsonReader reader, JsonTokenType type, string where)

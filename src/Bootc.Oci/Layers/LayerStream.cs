@@ -138,7 +138,7 @@ public abstract class LayerStream(DiffId diffId, long limit, bool isVerifiedBelo
 
     private void Finish()
     {
-        Digest found = _hash is null ? diffId.Digest : Digest.Of(diffId.Digest.Algorithm, _hash.GetHashAndReset());
+        Digest found = _hash is null ? diffId.Digest : diffId.Digest.WithHash(_hash.GetHashAndReset());
         _verified = found == diffId.Digest;
         if (!_verified)
         {

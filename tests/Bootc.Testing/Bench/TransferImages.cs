@@ -76,8 +76,11 @@ public sealed class TransferImages(string folder)
     {
         await MakeAsync(image.Layout, _ => OneOf, Formats, "", cancellationToken);
         string[] many = LayoutManifest.BlobsOf(image.LayoutOfManyLayers);
-        string one = many.Order(Comparer<string>.Create((left, right) => new FileInfo(left).Length.CompareTo(new FileInfo(right).Length))).ElementAt(many.Length / 2);
+        long hundredth = many.Sum(SizeOf) / OneOf;
+        string one = many.MinBy(tar => Math.Abs(SizeOf(tar) - (2 * hundredth)))!;
         await MakeAsync(image.LayoutOfManyLayers, tar => tar == one ? 2 : null, FormatsOfManyLayers, "-many", cancellationToken);
+
+        static long SizeOf(string tar) => new FileInfo(tar).Length;
     }
 
     /// <param name="layout">The first version, not compressed.</param>
