@@ -80,10 +80,6 @@ public readonly struct Digest : IEquatable<Digest>
         }
     }
 
-    /// <summary>The digest that a SHA-256 hash stands for.</summary>
-    public static Digest OfSha256(ReadOnlySpan<byte> hash) =>
-        hash.Length == SHA256.HashSizeInBytes ? new(hash.ToArray()) : throw new ArgumentException($"a SHA-256 hash of {hash.Length} bytes", nameof(hash));
-
     /// <summary>The digest that bytes have by this digest's algorithm.</summary>
     public Digest OfSameKind(ReadOnlySpan<byte> bytes) => new(IsSha256 ? SHA256.HashData(bytes) : SHA512.HashData(bytes));
 

@@ -35,11 +35,12 @@ public sealed class BenchTests : IDisposable
         measurements.HaveAllRun.Should().BeTrue(written.ToString());
         foreach (string peer in (string[])[
             "skopeo copy", "umoci unpack", "podman image mount", "tar -x", "mkcomposefs --from-file",
-            "bootc internals status", "podman pull, zstd:chunked", "skopeo copy, umoci unpack", "skopeo copy, ostree commit", "bootc, 1 MB", "bootc, 8 MB"])
+            "bootc internals status", "podman pull, zstd:chunked", "bootc, zstd:chunked-many", "skopeo copy, umoci unpack", "skopeo copy, ostree commit", "bootc, 1 MB", "bootc, 8 MB"])
         {
             written.ToString().Should().MatchRegex($@"\n\| {peer}[^|]*\| \d+\.\d\d ± ");
         }
 
+        written.ToString().Should().Contain("Pull and import, gzip, few large layers, without TLS");
         written.ToString().Should().MatchRegex(@"\n\* bootc internals status of [^:]+: \d+\.\d ms of processor time");
     }
 

@@ -75,7 +75,7 @@ public sealed partial class LabRegistry : IAsyncDisposable
 
         WriteCertificate(PathOf("registry.crt"), PathOf("registry.key"));
         await File.WriteAllTextAsync(PathOf("htpasswd"), await tools.RunAsync("htpasswd", ["-Bbn", User, Password]));
-        LabRegistry registry = await StartAsync(tools, folder, $"""
+        string guards = $"""
               tls:
                 certificate: {PathOf("registry.crt")}
                 key: {PathOf("registry.key")}
@@ -83,19 +83,20 @@ public sealed partial class LabRegistry : IAsyncDisposable
               htpasswd:
                 realm: lab
                 path: {PathOf("htpasswd")}
-            """);
-        DirectoryInfo certificates = Directory.CreateDirectory(registry.Certificates);
-        File.Copy(PathOf("registry.crt"), Path.Join(certificates.FullName, "ca.crt"));
-        await File.WriteAllTextAsync(
-            Path.Join(registry.Configuration, "auth.json"), $$$"""{"auths": { "{{{registry.Host}}}": { "auth": "{{{Login}}}" } } }""");
-        registry.PushOptions = ["--dest-cert-dir", registry.Certificates, "--dest-creds", $"{User}:{Password}"];
-        return registry;
+            """;
+        return await StartAsync(tools, folder, guards, async registry =>
+        {
+            DirectoryInfo certificates = Directory.CreateDirectory(registry.Certificates);
+            File.Copy(PathOf("registry.crt"), Path.Join(certificates.FullName, "ca.crt"));
+            await File.WriteAllTextAsync(
+                Path.Join(registry.Configuration, "auth.json"), $$$"""{"auths": { "{{{registry.Host}}}": { "auth": "{{{Login}}}" } } }""");
+            registry.PushOptions = ["--dest-cert-dir", registry.Certificates, "--dest-creds", $"{User}:{Password}"];
+        });
     }
 
     /// <summary>Starts one without TLS and login, to which everybody must be told that this is meant.</summary>
-    public static async Task<LabRegistry> StartPlainAsync()
+    public static async Task<LabRegistry> StartPlainAsync() => await StartAsync(await Lab.ToolsTree, NewFolder(), guards: "", async registry =>
     {
-        LabRegistry registry = await StartAsync(await Lab.ToolsTree, NewFolder(), "");
         await File.WriteAllTextAsync(Path.Join(registry.Configuration, "auth.json"), "{}");
         await File.WriteAllTextAsync(Path.Join(registry.Configuration, "registries.conf"), $"""
             [[registry]]
@@ -103,13 +104,13 @@ public sealed partial class LabRegistry : IAsyncDisposable
             insecure = true
             """);
         registry.PushOptions = ["--dest-tls-verify=false"];
-        return registry;
-    }
+    });
 
     private static DirectoryInfo NewFolder() => Directory.CreateTempSubdirectory("bootc-lab-registry");
 
     /// <param name="guards">How it is protected: the end of its configuration, inside of <c>http</c>.</param>
-    private static async Task<LabRegistry> StartAsync(DebianTree tools, DirectoryInfo folder, string guards)
+    /// <param name="configure">Writes what tells its clients of that, once it has a port.</param>
+    private static async Task<LabRegistry> StartAsync(DebianTree tools, DirectoryInfo folder, string guards, Func<LabRegistry, Task> configure)
     {
         string PathOf(string name) => Path.Join(folder.FullName, name);
 
@@ -134,6 +135,7 @@ public sealed partial class LabRegistry : IAsyncDisposable
             registry.Host = $"localhost:{await registry.PortAsync()}";
             Directory.CreateDirectory(registry.Configuration);
             await File.WriteAllTextAsync(Path.Join(registry.Configuration, "policy.json"), """{"default": [{"type": "insecureAcceptAnything"}]}""");
+            await configure(registry);
             return registry;
         }
         catch

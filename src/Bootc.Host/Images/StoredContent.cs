@@ -18,20 +18,20 @@ internal sealed class StoredContent(Repository repository) : ILocalContent
     private readonly ConcurrentDictionary<Digest, ObjectId> _objects = new();
     private readonly HashSet<long> _searched = [];
     private ILookup<long?, ObjectId>? _bySize;
-    private ConcurrentDictionary<Digest, byte[]>? _small;
+    private Dictionary<Digest, byte[]>? _small;
 
     public void Find(IEnumerable<(Digest Content, long Size)> wanted, CancellationToken cancellationToken)
     {
         lock (_finding)
         {
             HashSet<long> sizes = [.. wanted.Select(content => content.Size).Where(_searched.Add)];
-            ParallelOptions options = new() { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken };
             if (sizes.RemoveWhere(size => size <= LayerStore.MaxInlineSize) > 0)
             {
-                _small ??= FindSmall(options);
+                _small ??= FindSmall(cancellationToken);
             }
 
-            _bySize ??= BySize(options);
+            _bySize ??= ObjectListing.Of(repository).ToLookup(id => repository.Objects.TrySizeOf(id));
+            ParallelOptions options = new() { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken };
             Parallel.ForEach(sizes.SelectMany(size => _bySize[size]), options, id =>
             {
                 if (TryHash(id) is { } digest)
@@ -51,21 +51,22 @@ internal sealed class StoredContent(Repository repository) : ILocalContent
         _objects.TryGetValue(content, out ObjectId? id) ? new(repository.Objects.Open(id), id.ToString()) : null;
 
     /// <summary>Contents that are no objects but lie in the streams of layers.</summary>
-    private ConcurrentDictionary<Digest, byte[]> FindSmall(ParallelOptions options)
+    private Dictionary<Digest, byte[]> FindSmall(CancellationToken cancellationToken)
     {
-        ConcurrentDictionary<Digest, byte[]> found = [];
+        Dictionary<Digest, byte[]> found = [];
         LayerStore layers = new(repository);
-        Parallel.ForEach(repository.Streams.Names().Where(LayerStore.IsName), options, name =>
+        foreach (string name in repository.Streams.Names().Where(LayerStore.IsName))
         {
             try
             {
-                layers.Walk(repository.Streams.TryFind(name)!, Add, (_, _) => { }, options.CancellationToken);
+                layers.Walk(repository.Streams.TryFind(name)!, Add, (_, _) => { }, cancellationToken);
             }
             catch (Exception e) when (e is IOException or InvalidDataException or FormatException)
             {
                 // What a damaged layer has is fetched.
             }
-        });
+        }
+
         return found;
 
         void Add(TarEntry entry, ReadOnlyMemory<byte> content)
@@ -76,14 +77,6 @@ internal sealed class StoredContent(Repository repository) : ILocalContent
                 found.TryAdd(Digest.Sha256(content.Span), content.ToArray());
             }
         }
-    }
-
-    private ILookup<long?, ObjectId> BySize(ParallelOptions options)
-    {
-        ObjectId[] ids = [.. ObjectListing.Of(repository)];
-        long?[] sizes = new long?[ids.Length];
-        Parallel.For(0, ids.Length, options, i => sizes[i] = repository.Objects.TrySizeOf(ids[i]));
-        return ids.Zip(sizes).ToLookup(pair => pair.Second, pair => pair.First);
     }
 
     /// <summary>Null for an object that cannot be read.</summary>

@@ -13,8 +13,6 @@ public sealed class TransferImages(string folder)
     /// <summary>Ways to compress a layer, as skopeo names them; they are names of layouts and repositories, too.</summary>
     public static readonly string[] Formats = ["gzip", "zstd", "zstd:chunked"];
 
-    private static readonly string[] FormatsOfManyLayers = ["gzip", "zstd:chunked"];
-
     /// <summary>The layout of an image.</summary>
     /// <param name="name"><c>gzip</c>, <c>gzip-many</c>, <c>gzip-2</c> and so on.</param>
     public string LayoutOf(string name) => Path.Join(folder, name.Replace(':', '-'));
@@ -78,7 +76,8 @@ public sealed class TransferImages(string folder)
         string[] many = LayoutManifest.BlobsOf(image.LayoutOfManyLayers);
         long hundredth = many.Sum(SizeOf) / OneOf;
         string one = many.MinBy(tar => Math.Abs(SizeOf(tar) - (2 * hundredth)))!;
-        await MakeAsync(image.LayoutOfManyLayers, tar => tar == one ? 2 : null, FormatsOfManyLayers, "-many", cancellationToken);
+        await MakeAsync(image.LayoutOfManyLayers, tar => tar == one ? 2 : null, ["zstd:chunked"], "-many", cancellationToken);
+        await CompressAsync(image.LayoutOfManyLayers, "gzip", LayoutOf("gzip-many"), cancellationToken);
 
         static long SizeOf(string tar) => new FileInfo(tar).Length;
     }

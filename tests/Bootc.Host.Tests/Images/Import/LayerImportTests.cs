@@ -85,7 +85,7 @@ public sealed class LayerImportTests : IDisposable
                 hash.AppendData(block);
             }
 
-            return Digest.OfSha256(hash.GetHashAndReset());
+            return Digest.Parse($"sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}");
         }
     }
 }
